@@ -1,0 +1,53 @@
+# Every target sets up what it needs; bare `make` lists them.
+PYTHON ?= python3
+VENV   := .venv
+RUN    := $(VENV)/bin/python
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup fmt check test curate stats bench lock
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## install the locked environment into .venv (every other target does this by itself)
+
+$(READY): requirements.lock requirements-uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Rushes needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.12 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "The Python module 'venv' is missing. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
+	@echo "Setting up $(VENV) (once) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	@$(VENV)/bin/uv pip install --quiet --python $(RUN) --require-hashes -r requirements.lock
+	@touch $@
+
+fmt: $(READY)  ## format the code, rewrite the generated page docs/tables.md
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix .
+	@$(RUN) -m curation.docs
+
+check: $(READY)  ## format and lint check, types, the rules of the house
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/pyright --pythonpath $(RUN)
+	@$(RUN) -m pytest tests/test_house.py
+
+test: $(READY)  ## run the tests; SLOW=1 runs the slow ones too
+	@$(RUN) -m pytest --durations=10 $(if $(SLOW),,-m "not slow") $(ARGS)
+
+curate: $(READY)  ## curate the demo corpus, or VIDEOS=<folder|glob|table> OUT=<folder> [CONFIG= JOB= LIMIT= FORCE= ARGS=]
+	@$(RUN) -m curation run $(if $(VIDEOS),--videos '$(VIDEOS)') $(if $(OUT),--out '$(OUT)') $(if $(CONFIG),--config '$(CONFIG)') \
+		$(if $(JOB),--job $(JOB)) $(if $(LIMIT),--limit $(LIMIT)) $(if $(FORCE),--force $(FORCE)) $(ARGS)
+
+stats: $(READY)  ## print the funnel of OUT (default: the demo corpus) and write its Parquet
+	@$(RUN) -m curation run --job stats $(if $(OUT),--out '$(OUT)') $(if $(CONFIG),--config '$(CONFIG)') $(ARGS)
+
+bench: $(READY)  ## run one benchmark: NAME=<file in benchmarks/>
+	@test -n "$(NAME)" || { echo "Name one: make bench NAME=<$$(ls benchmarks/*.py 2>/dev/null | xargs -n1 basename -s .py | paste -sd'|')>"; exit 1; }
+	@$(RUN) benchmarks/$(NAME).py $(ARGS)
+
+lock: $(READY)  ## recompile requirements.lock from pyproject.toml
+	@$(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --group dev \
+		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
