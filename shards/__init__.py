@@ -1,0 +1,1 @@
+"""The contract between curation and training: tables, samples, video bytes. No torch, no ray."""

@@ -1,0 +1,173 @@
+"""The tables every corpus has and the contract of a sample, as pyarrow schemas.
+
+Each field carries its meaning (`doc`) and its unit in the field metadata. A score's columns are declared by its scorer.
+Seconds count from the first frame of the video; pts are the container's own ticks. Spans are half-open.
+"""
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+
+def field(name: str, dtype: pa.DataType, doc: str, unit: str = "") -> pa.Field:
+    """One column with its meaning and unit in the metadata keys `doc` and `unit`."""
+    return pa.field(name, dtype, metadata={"doc": doc, "unit": unit})
+
+
+VIDEO_ID = field("video_id", pa.string(), "20 hex digits of BLAKE2b over the file's bytes; equal for byte copies")
+CLIP_ID = field("clip_id", pa.string(), "{video_id}-{start_ms:09d}-{end_ms:09d}; also the sample's key")
+SPAN = [
+    field("start_pts", pa.int64(), "first frame of the clip", "ticks of the time base"),
+    field("end_pts", pa.int64(), "end of the clip, exclusive", "ticks of the time base"),
+    field("time_base_num", pa.int32(), "numerator of the time base", "s"),
+    field("time_base_den", pa.int32(), "denominator of the time base", "1"),
+]
+SIZE = [
+    field("width", pa.int32(), "width as displayed: rotation and pixel aspect applied", "px"),
+    field("height", pa.int32(), "height as displayed: rotation and pixel aspect applied", "px"),
+]
+PTS_SPAN = pa.struct([pa.field("start_pts", pa.int64()), pa.field("end_pts", pa.int64())])
+CAPTION = pa.struct([pa.field("text", pa.string()), pa.field("source", pa.string())])
+
+INPUTS = pa.schema(
+    [
+        field("path", pa.string(), "where the file lies"),
+        field("size_bytes", pa.int64(), "size when it was listed; null if it could not be read", "bytes"),
+        field("mtime_ns", pa.int64(), "modification time when it was listed; null if it could not be read", "ns"),
+        VIDEO_ID,
+    ]
+)
+
+VIDEOS = pa.schema(
+    [
+        VIDEO_ID,
+        field("path", pa.string(), "the file that was read; its byte copies are in `inputs`"),
+        field("status", pa.string(), "ok | failed (final) | quarantined (its reader crashed or hung twice)"),
+        field("error", pa.string(), "why it is not ok; null when it is"),
+        field("container", pa.string(), "libav's name of the container format"),
+        field("codec", pa.string(), "codec of the video stream"),
+        field("pixel_format", pa.string(), "pixel format of the first frame"),
+        *SIZE,
+        field("rotation_deg", pa.int32(), "clockwise turn that brings stored frames upright", "degrees"),
+        field("fps", pa.float64(), "frames over seconds; an average where the rate varies", "1/s"),
+        field("num_frames", pa.int64(), "frames decoded", "frames"),
+        field("num_decode_errors", pa.int64(), "packets that did not decode; their frames are missing", "packets"),
+        field("time_base_num", pa.int32(), "numerator of the time base", "s"),
+        field("time_base_den", pa.int32(), "denominator of the time base", "1"),
+        field("first_pts", pa.int64(), "first frame in presentation order", "ticks of the time base"),
+        field("end_pts", pa.int64(), "end of the last frame", "ticks of the time base"),
+        field("cuts_pts", pa.list_(pa.int64()), "first frame of each new scene", "ticks of the time base"),
+        field("transitions_pts", pa.list_(PTS_SPAN), "gradual transitions, half-open", "ticks of the time base"),
+        field("duration_s", pa.float64(), "end of the last frame minus first frame, as decoded", "s"),
+        field("clips_s", pa.float64(), "footage inside clips", "s"),
+        field("transition_s", pa.float64(), "footage inside gradual transitions", "s"),
+        field("trimmed_s", pa.float64(), "footage cut off at both sides of scenes", "s"),
+        field("short_s", pa.float64(), "footage in scenes too short for a clip", "s"),
+    ]
+)
+
+CLIPS = pa.schema(
+    [
+        CLIP_ID,
+        VIDEO_ID,
+        *SPAN,
+        field("start_s", pa.float64(), "first frame, counted from the video's first", "s"),
+        field("end_s", pa.float64(), "end, counted from the video's first frame", "s"),
+        field("duration_s", pa.float64(), "end_s - start_s", "s"),
+        field("num_frames", pa.int32(), "frames in the span", "frames"),
+        field("fps", pa.float64(), "num_frames / duration_s", "1/s"),
+        *SIZE,
+        field("luma_mean", pa.float32(), "mean luma over all frames", "0..255"),
+        field("luma_std", pa.float32(), "spread of luma inside a frame, mean over all frames", "0..255"),
+        field("frame_difference", pa.float32(), "mean absolute luma change from frame to frame", "0..255"),
+        field("sharpness", pa.float32(), "variance of the Laplacian of full-size luma, median over proxy instants"),
+        field("content_hash", pa.string(), "16 hex digits over every frame's luma thumbnail; a remux keeps it"),
+    ]
+)
+
+CAPTIONS = pa.schema(
+    [
+        CLIP_ID,
+        field("text", pa.string(), "a caption that covers at least half of the clip"),
+        field("source", pa.string(), "who wrote it, as the user named it"),
+    ]
+)
+
+PROXIES = pa.schema(
+    [
+        VIDEO_ID,
+        field("pts", pa.int64(), "the frame's time", "ticks of the time base"),
+        field("time_s", pa.float64(), "the frame's time, counted from the video's first frame", "s"),
+        field("sharpness", pa.float32(), "variance of the Laplacian of the full-size luma plane"),
+        field("jpeg", pa.binary(), "the frame as displayed, short side at most the configured size"),
+    ]
+)
+
+DEDUP = pa.schema(
+    [
+        CLIP_ID,
+        field("duplicate_group", pa.string(), "clips that share it show the same frames; null when it stands alone"),
+        field("duplicate_rank", pa.int32(), "0 is the best of its group: most pixels, then sharpest, then by id"),
+    ]
+)
+
+VERDICTS = pa.schema([CLIP_ID, field("rejected_by", pa.list_(pa.string()), "every rule it failed; empty = kept")])
+
+SAMPLE = pa.schema(
+    [
+        field("key", pa.string(), "the clip's id; names the members of the tar"),
+        VIDEO_ID,
+        field("captions", pa.list_(CAPTION), "every caption of the clip; the txt member holds the first"),
+        field("fps", pa.float64(), "frames a second of the packed video", "1/s"),
+        field("num_frames", pa.int32(), "frames of the packed video", "frames"),
+        field("duration_s", pa.float64(), "length of the clip in the source", "s"),
+        field("width", pa.int32(), "of the packed video", "px"),
+        field("height", pa.int32(), "of the packed video", "px"),
+        field("scores", pa.map_(pa.string(), pa.float32()), "every numeric score of the clip by column name"),
+        field("path", pa.string(), "the source file"),
+        *SPAN,
+        field("config_hash", pa.string(), "hash of the configuration that made the sample"),
+    ]
+)
+
+MEMBER = pa.struct(
+    [pa.field("extension", pa.string()), pa.field("offset_bytes", pa.int64()), pa.field("size_bytes", pa.int64())]
+)
+INDEX = pa.schema([*SAMPLE, field("members", pa.list_(MEMBER), "where each member's bytes lie in the tar", "bytes")])
+
+FAILURES = pa.schema([CLIP_ID, field("error", pa.string(), "why the kept clip could not be packed")])
+
+TABLES = {
+    "inputs": INPUTS,
+    "videos": VIDEOS,
+    "clips": CLIPS,
+    "captions": CAPTIONS,
+    "proxies": PROXIES,
+    "scores/dedup": DEDUP,
+    "verdicts/<set>": VERDICTS,
+    "shards/<set>/<split>": INDEX,
+    "shards/<set>/failures": FAILURES,
+}
+
+
+def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with exactly the schema's columns, order, types and metadata.
+
+    Raises:
+        ValueError: a column is missing, is not in the schema, or cannot be cast without loss.
+    """
+    missing, extra = set(schema.names) - set(table.column_names), set(table.column_names) - set(schema.names)
+    if missing or extra:
+        raise ValueError(f"table does not fit its schema: missing {sorted(missing)}, unexpected {sorted(extra)}")
+    try:
+        return table.select(schema.names).cast(schema)
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"table does not fit its schema: {error}") from error
+
+
+def from_rows(rows: list[dict], schema: pa.Schema) -> pa.Table:
+    """A table from dicts with exactly the schema's keys."""
+    for row in rows:
+        if set(row) != set(schema.names):
+            raise ValueError(f"row does not fit its schema: {sorted(set(row) ^ set(schema.names))}")
+    return pa.Table.from_pylist(rows, schema=schema)
