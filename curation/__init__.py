@@ -1,0 +1,1 @@
+"""Turns raw video into a scored, filtered, deduplicated, sharded data set."""

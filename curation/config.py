@@ -1,0 +1,143 @@
+"""The configuration of curation: frozen dataclasses that jsonargparse fills from YAML and the command line.
+
+An unknown key or a wrong type stops before anything is built. Field docs are what `--help` shows.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from curation.scorer import Scorer
+from curation.splitter import Splitter
+from curation.splitters.adaptive import Adaptive
+
+
+@dataclass(frozen=True)
+class InputsConfig:
+    """How listed files are grouped into parts, the unit of work and of resuming."""
+
+    part_max_videos: int = 16
+    """A part is closed at this many videos ..."""
+    part_max_bytes: int = 256 * 2**20
+    """... or at this many bytes of input, whichever comes first."""
+
+
+@dataclass(frozen=True)
+class LimitsConfig:
+    """When a video is given up."""
+
+    wall_s: float = 3600.0
+    """Wall time of one attempt, seconds."""
+    max_pixels: int = 8192 * 8192
+    """Pixels of one frame."""
+    max_frames: int = 2_000_000
+    """Frames of one video."""
+    attempts: int = 2
+    """Tries of a video whose reader crashed, hung or ran out of memory; an exception is final at once."""
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """How a video becomes clips and proxy frames."""
+
+    splitter: Splitter = field(default_factory=Adaptive)
+    """The cut detector."""
+    min_clip_s: float = 1.0
+    """Scenes shorter than this, after trimming, give no clip."""
+    max_clip_s: float = 20.0
+    """Longer scenes are divided into equal clips no longer than this."""
+    trim_s: float = 0.0
+    """Footage cut off at both sides of each scene."""
+    proxy_fps: float = 2.0
+    """Proxy frames a second."""
+    proxy_short_side_px: int = 360
+    """Short side of a proxy frame; frames are never enlarged."""
+    proxy_quality: int = 90
+    """JPEG quality of proxy frames."""
+    decoder_threads: int = 1
+    """Threads of the video decoder in each worker; 0 lets it choose."""
+    limits: LimitsConfig = LimitsConfig()
+    """When a video is given up."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One condition on a column of `clips` or of a score table; a clip that fails it is rejected.
+
+    `min` and `max` keep values inside the bounds, bounds included. `drop_bottom` and `drop_top` reject the given share
+    of the non-null values of the whole set, ties kept.
+    """
+
+    column: str
+    """Name of the column."""
+    min: float | None = None
+    """Smallest value kept."""
+    max: float | None = None
+    """Largest value kept."""
+    drop_bottom: float | None = None
+    """Share of lowest values to reject, 0..1."""
+    drop_top: float | None = None
+    """Share of highest values to reject, 0..1."""
+    if_null: Literal["reject", "keep"] = "reject"
+    """What a missing value means."""
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """A named selection of clips, e.g. `pretrain` or `hq`."""
+
+    rules: list[Rule] = field(default_factory=list)
+    """Every rule is applied to every clip."""
+    duplicates: Literal["best", "keep"] = "best"
+    """`best` keeps of each duplicate group the best-ranked clip that no other rule rejected."""
+
+
+@dataclass(frozen=True)
+class PackConfig:
+    """How kept clips become WebDataset shards."""
+
+    samples_per_shard: int = 256
+    """Samples in one tar."""
+    val_share: float = 0.02
+    """Share of duplicate groups (else videos) whose clips go to `val`, chosen by hash."""
+    seed: int = 0
+    """Seed of the shuffle over all sources."""
+    short_side_px: int | None = None
+    """Scale frames to this short side, never enlarging; null keeps the size."""
+    codec: str = "libx264"
+    """Encoder of the packed videos."""
+    crf: int = 18
+    """Constant rate factor: lower is better and larger."""
+    preset: str = "veryfast"
+    """Encoder preset."""
+    gop_frames: int = 12
+    """Keyframe distance, short so that a trainer may start anywhere."""
+    encoder_threads: int = 1
+    """Fixed, since the number of threads changes the bytes."""
+
+
+@dataclass(frozen=True)
+class CurateConfig:
+    """Everything `make curate` needs to know."""
+
+    videos: str | None = None
+    """Folder, glob, or table (.parquet, .csv, .jsonl) with a `path` column."""
+    out: str | None = None
+    """Folder of the corpus: all tables and shards go there."""
+    captions: str | None = None
+    """Table with `path, start_s, end_s, text, source`; sidecar files `<video>.txt` are read as well."""
+    limit: int | None = None
+    """Take this many files only: a sample that is stable by path."""
+    engine: Literal["ray", "local"] = "ray"
+    """`ray` uses all cores, or the cluster at RAY_ADDRESS; `local` one process. The bytes are the same."""
+    workers: int | None = None
+    """Workers on Ray; null takes as many as fit."""
+    inputs: InputsConfig = InputsConfig()
+    """How files are grouped into parts."""
+    split: SplitConfig = SplitConfig()
+    """Job 1."""
+    scorers: dict[str, Scorer] = field(default_factory=dict)
+    """Job 2: one table of scores for each, by name."""
+    sets: dict[str, RuleSet] = field(default_factory=dict)
+    """Rule sets by name; each is packed."""
+    pack: PackConfig = PackConfig()
+    """Job 5."""

@@ -1,0 +1,42 @@
+"""The interface of cut detectors; one detector a file under `splitters/`."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Boundaries:
+    """What a detector found, in ticks of the video's time base."""
+
+    cuts_pts: list[int]
+    """First frame of each new scene, sorted."""
+    transitions_pts: list[tuple[int, int]]
+    """Gradual transitions as half-open spans, sorted, apart from each other."""
+
+
+class Detector(ABC):
+    """State of a detector inside one video."""
+
+    @abstractmethod
+    def process(self, pts: int, frame: np.ndarray) -> None:
+        """Takes the next frame in presentation order: uint8 (H, W, 3) BGR, short side about 90 px."""
+
+    @abstractmethod
+    def finish(self) -> Boundaries:
+        """Everything found, once there are no more frames."""
+
+
+class Splitter(ABC):
+    """A kind of detector; a frozen dataclass whose fields are its YAML."""
+
+    @abstractmethod
+    def build(self, time_base: Fraction, fps: Fraction) -> Detector:
+        """A detector for one video.
+
+        Args:
+            time_base: seconds per tick.
+            fps: the rate its header claims; true times come with the frames.
+        """
