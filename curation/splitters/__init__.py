@@ -1,0 +1,1 @@
+"""Cut detectors: one a file."""

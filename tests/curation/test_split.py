@@ -1,0 +1,148 @@
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from footage import noise_scene, numbered_frame, write_video
+
+from curation import split
+from curation.config import InputsConfig, LimitsConfig, SplitConfig
+from curation.corpus import first_paths, list_videos, update_inputs
+from curation.engine import Engine
+from curation.read_video import fit_short_side, read_video
+from curation.split import SplitTask
+from curation.tables import Corpus
+
+SCENES = [(1, 14), (2, 20), (3, 16)]  # seed, frames at 10 a second
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("footage")
+    frames = [frame for seed, count in SCENES for frame in noise_scene(seed, count)]
+    write_video(folder / "cuts.mp4", frames, g="12", bf="2")
+    write_video(folder / "cuts.mkv", frames, codec="libx265")
+    write_video(folder / "short.mp4", noise_scene(5, 4))
+    (folder / "empty.mp4").write_bytes(b"")
+    (folder / "text.mp4").write_text("not a video")
+    (folder / "cut off.mp4").write_bytes((folder / "cuts.mp4").read_bytes()[:3000])
+    (folder / "bär 花.mp4").write_bytes((folder / "short.mp4").read_bytes())
+    return folder
+
+
+def run(footage: Path, out: Path, config: SplitConfig, kind="local") -> Corpus:
+    corpus = Corpus(out)
+    update_inputs(corpus, list_videos(str(footage)), InputsConfig(part_max_videos=3))
+    task = SplitTask(corpus, config, first_paths(corpus))
+    Engine(kind, 1, out / "journal").run("split", task, corpus.parts("inputs"), lambda part, counts: None)
+    return corpus
+
+
+@pytest.fixture(scope="module")
+def corpus(footage, tmp_path_factory) -> Corpus:
+    return run(footage, tmp_path_factory.mktemp("out"), SplitConfig())
+
+
+def by_name(corpus: Corpus) -> dict[str, dict]:
+    return {Path(row["path"]).name: row for row in corpus.read_all("videos").to_pylist()}
+
+
+def test_each_file_has_a_status_and_a_reason(corpus):
+    videos = by_name(corpus)
+    assert len(videos) == 6, "seven files, one a byte copy"
+    assert {name for name, row in videos.items() if row["status"] == "ok"} >= {"cuts.mp4", "cuts.mkv"}
+    for name in ("empty.mp4", "text.mp4", "cut off.mp4"):
+        assert videos[name]["status"] == "failed" and videos[name]["error"].startswith("cannot be opened")
+
+
+@pytest.mark.parametrize("name", ["cuts.mp4", "cuts.mkv"])
+def test_cuts_are_found_to_the_frame_and_clips_lie_between_them(corpus, name):
+    video = by_name(corpus)[name]
+    tick_s = video["time_base_num"] / video["time_base_den"]
+    ends = np.cumsum([count for _, count in SCENES])
+    assert [round((cut - video["first_pts"]) * tick_s * 10) for cut in video["cuts_pts"]] == ends[:-1].tolist()
+    clips = [row for row in corpus.read_all("clips").to_pylist() if row["video_id"] == video["video_id"]]
+    assert [clip["num_frames"] for clip in clips] == [count for _, count in SCENES]
+    assert [clip["clip_id"] for clip in clips] == [
+        f"{video['video_id']}-{a * 100:09d}-{b * 100:09d}" for a, b in zip([0, *ends[:-1]], ends, strict=True)
+    ]
+    assert all(clip["fps"] == pytest.approx(10) for clip in clips)
+
+
+def test_every_second_is_accounted_for(corpus):
+    for row in corpus.read_all("videos").to_pylist():
+        if row["status"] == "ok":
+            parts = (row["clips_s"], row["transition_s"], row["trimmed_s"], row["short_s"])
+            assert sum(parts) == pytest.approx(row["duration_s"], abs=1e-9)
+    assert by_name(corpus)["short.mp4" if "short.mp4" in by_name(corpus) else "bär 花.mp4"]["short_s"] == pytest.approx(
+        0.4
+    )
+
+
+def test_proxy_frames_come_at_their_rate(corpus):
+    video = by_name(corpus)["cuts.mp4"]
+    rows = [row for row in corpus.read_all("proxies").to_pylist() if row["video_id"] == video["video_id"]]
+    assert [row["time_s"] for row in rows] == pytest.approx([k / 2 for k in range(10)])
+    assert all(row["jpeg"][:2] == b"\xff\xd8" and row["sharpness"] > 0 for row in rows)
+
+
+def test_limits_fail_a_video_in_words(footage, tmp_path):
+    for limits, words in [
+        (LimitsConfig(max_frames=10), "too many frames"),
+        (LimitsConfig(max_pixels=99), "frame too large"),
+    ]:
+        with pytest.raises(Exception, match=words):
+            read_video("v", str(footage / "cuts.mp4"), SplitConfig(limits=limits), tmp_path / "p.parquet")
+
+
+def crash_on_cuts(video_id, path, config, proxies):
+    """Stands in for a decoder that a poisonous file kills or hangs."""
+    if path.endswith("cuts.mp4"):
+        os.abort()
+    if path.endswith("cuts.mkv"):
+        time.sleep(60)
+    if path.endswith("text.mp4"):
+        raise KeyError("a bug that this file provokes")
+    return read_video(video_id, path, config, proxies)
+
+
+def test_a_crash_and_a_hang_cost_one_video_each(footage, tmp_path, monkeypatch):
+    monkeypatch.setattr(split, "read_video", crash_on_cuts)
+    videos = by_name(run(footage, tmp_path, SplitConfig(limits=LimitsConfig(wall_s=4.0))))
+    assert videos["cuts.mp4"]["status"] == "quarantined" and videos["cuts.mp4"]["error"].startswith("crashed")
+    assert videos["cuts.mkv"]["status"] == "quarantined" and videos["cuts.mkv"]["error"].startswith("hung")
+    assert videos["text.mp4"]["status"] == "failed" and "KeyError" in videos["text.mp4"]["error"]
+    short = videos["short.mp4" if "short.mp4" in videos else "bär 花.mp4"]
+    assert short["status"] == "ok", "the others go on"
+
+
+def test_a_part_that_was_lost_is_made_again_to_the_same_bytes(corpus, footage, tmp_path):
+    again = run(footage, tmp_path, SplitConfig())
+    for table in ("videos", "clips", "proxies"):
+        for part in corpus.parts(table):
+            assert corpus.path(table, part).read_bytes() == again.path(table, part).read_bytes(), (table, part)
+    assert not list(tmp_path.rglob("*.tmp")) and not list((tmp_path / "proxies").glob(".part*"))
+
+
+def test_rotated_video_gives_upright_clips(tmp_path):
+    frames = [np.ascontiguousarray(np.rot90(f)) for f in noise_scene(7, 12)]
+    write_video(tmp_path / "r.mp4", frames, rotation_deg=90)
+    reading = read_video("v", str(tmp_path / "r.mp4"), SplitConfig(), tmp_path / "p.parquet")
+    assert (reading.video["width"], reading.video["height"], reading.video["rotation_deg"]) == (160, 120, 90)
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "fitted"),
+    [((1920, 1080), 360, (640, 360)), ((100, 400), 50, (50, 200)), ((64, 48), 360, (64, 48))],
+)
+def test_frames_are_never_enlarged(size, side, fitted):
+    assert fit_short_side(size, side) == fitted
+
+
+def test_numbered_frames_survive_the_codec(tmp_path):
+    path = write_video(tmp_path / "n.mp4", [numbered_frame(k) for k in range(12)])
+    reading = read_video("v", str(path), SplitConfig(), tmp_path / "p.parquet")
+    assert reading.video["num_frames"] == 12
+    assert reading.clips[0]["luma_mean"] == pytest.approx(np.mean([20 + 8 * k for k in range(12)]), abs=2)
+    assert reading.clips[0]["frame_difference"] == pytest.approx(8, abs=1)
