@@ -1,0 +1,146 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from curation.captions import Captions, write_captions
+from curation.engine import Engine
+from curation.proxies import ROWS_PER_GROUP, ProxyReader, merge_proxies, proxy_writer
+from curation.safe_score import ContractError, SafeScore, score_schema
+from curation.score import CHUNK_FRAMES, ScoreTask, check_scorers
+from curation.scorer import Frames, Resources, Score, Scorer
+from curation.tables import Corpus
+from shards.schema import CLIPS, VIDEOS, field, from_rows
+
+
+@dataclass(frozen=True)
+class Level(Scorer):
+    """Mean gray level and number of frames; told to misbehave by the tests."""
+
+    fault: str = ""
+    reads = ("captions",)
+
+    @property
+    def writes(self) -> pa.Schema:
+        return pa.schema([field("level", pa.float32(), "mean gray"), field("seen", pa.int32(), "frames")])
+
+    def build(self) -> Score:
+        def score(table: pa.Table, frames: Sequence[Frames]) -> dict[str, Sequence]:
+            if self.fault == "always" or (self.fault == "dark" and any(p.mean() < 40 for c in frames for _, p in c)):
+                raise ArithmeticError("cannot score that")
+            columns = {
+                "level": [float(np.mean([p.mean() for _, p in clip])) if clip else None for clip in frames],
+                "seen": [len(clip) for clip in frames],
+            }
+            if self.fault == "extra":
+                columns["surprise"] = columns["seen"]
+            if self.fault == "short":
+                columns["seen"] = columns["seen"][:-1]
+            return columns
+
+        return score
+
+
+def proxy(video_id: str, pts: int, level: int) -> dict:
+    jpeg = cv2.imencode(".jpg", np.full((16, 16, 3), level, np.uint8))[1].tobytes()
+    return {"video_id": video_id, "pts": pts, "time_s": pts / 10, "sharpness": 0.0, "jpeg": jpeg}
+
+
+VIDEOS_PTS = {"a": 90, "b": 3, "c": 200}  # video -> proxy frames at pts 0, 5, 10 ...
+
+
+@pytest.fixture
+def corpus(tmp_path) -> Corpus:
+    """Three videos; clips of 50 ticks, frame at pts p of gray level 10 + p/10 mod 200; the first is dark."""
+    corpus = Corpus(tmp_path / "out")
+    files, clips = [], []
+    for video_id, count in VIDEOS_PTS.items():
+        files.append(tmp_path / f"{video_id}.parquet")
+        with proxy_writer(files[-1]) as write:
+            for k in range(count):
+                write(proxy(video_id, 5 * k, 20 + 5 * k // 50 * 30 % 200))
+        for start in range(0, 5 * count, 50):
+            row = {"clip_id": f"{video_id}-{start}", "video_id": video_id, "start_pts": start, "end_pts": start + 50}
+            clips.append(dict.fromkeys(CLIPS.names) | row | {"start_s": start / 10, "end_s": start / 10 + 5})
+    merge_proxies(files, corpus.path("proxies", "part-00000"))
+    corpus.write("clips", "part-00000", from_rows(clips, CLIPS), CLIPS)
+    rows = [dict.fromkeys(VIDEOS.names) | {"video_id": v, "path": f"/{v}.mp4"} for v in VIDEOS_PTS]
+    corpus.write("videos", "part-00000", from_rows(rows, VIDEOS), VIDEOS)
+    write_captions(corpus, Captions(None))
+    return corpus
+
+
+def scored(corpus: Corpus, **scorers: Scorer) -> dict[str, list[dict]]:
+    Engine("local", None, corpus.root / "journal").run(
+        "score", ScoreTask(corpus, scorers, Resources()), corpus.parts("clips"), lambda part, counts: None
+    )
+    return {name: corpus.read_all(f"scores/{name}").to_pylist() for name in scorers}
+
+
+def test_each_clip_sees_its_own_frames_and_no_others(corpus):
+    assert sum(VIDEOS_PTS.values()) > CHUNK_FRAMES > ROWS_PER_GROUP, "the data must span several chunks and groups"
+    rows = scored(corpus, level=Level())["level"]
+    assert [row["clip_id"] for row in rows] == corpus.read_all("clips")["clip_id"].to_pylist()
+    for row in rows:
+        video_id, start = row["clip_id"].split("-")
+        assert row["seen"] == min(10, VIDEOS_PTS[video_id] - int(start) // 5)
+        assert row["level"] == pytest.approx(20 + int(start) // 50 * 30 % 200, abs=2)
+        assert row["level_error"] is None
+
+
+def test_clips_without_frames_do_not_shift_the_others(corpus, tmp_path):
+    reader = ProxyReader(corpus.path("proxies", "part-00000"))
+    assert [
+        len(reader.frames(*span)) for span in [("a", 0, 1), ("a", 1, 4), ("x", 0, 9), ("b", 0, 99), ("c", 990, 999)]
+    ] == [
+        1,
+        0,
+        0,
+        3,
+        2,
+    ]
+    reader.close()
+
+
+def test_a_clip_that_breaks_the_scorer_costs_that_clip_only(corpus):
+    rows = scored(corpus, level=Level(fault="dark"))["level"]
+    broken = [row for row in rows if row["level_error"]]
+    assert {row["clip_id"] for row in broken} == {
+        row["clip_id"] for row in rows if int(row["clip_id"].split("-")[1]) // 50 * 30 % 200 < 20
+    }
+    assert broken and all(row["level"] is None and "ArithmeticError" in row["level_error"] for row in broken)
+    assert all(row["level"] is not None for row in rows if row not in broken)
+
+
+def test_a_scorer_that_always_raises_stops_the_job(corpus):
+    with pytest.raises(RuntimeError, match="raised for each of its first"):
+        scored(corpus, level=Level(fault="always"))
+    assert not corpus.parts("scores/level")
+
+
+@pytest.mark.parametrize("fault", ["extra", "short"])
+def test_a_scorer_is_held_to_its_declaration(corpus, fault):
+    with pytest.raises(ContractError, match="declares"):
+        scored(corpus, level=Level(fault=fault))
+
+
+def test_only_missing_tables_are_made(corpus):
+    first = scored(corpus, level=Level())
+    stamp = corpus.path("scores/level", "part-00000").stat().st_mtime_ns
+    both = ScoreTask(corpus, {"level": Level(), "again": Level()}, Resources())
+    both.build().run("part-00000")
+    assert corpus.path("scores/level", "part-00000").stat().st_mtime_ns == stamp
+    again = corpus.read_all("scores/again").to_pylist()
+    assert [row["level"] for row in again] == [row["level"] for row in first["level"]]
+
+
+def test_columns_that_clash_are_refused():
+    with pytest.raises(ValueError, match=r"scorers\.b and scorers\.a both write the column `level`"):
+        check_scorers({"a": Level(), "b": Level()})
+
+
+def test_no_clips_give_an_empty_table(corpus):
+    assert SafeScore("level", Level()).empty().schema == score_schema("level", Level())
