@@ -1,0 +1,133 @@
+"""Job 6: what became of everything, as tables to look into: `stats/{clips,funnel,failures}.parquet`.
+
+Cheap, so always written anew. Clips are read and written part by part, so memory does not grow with the corpus.
+"""
+# pyarrow.compute makes its functions while it is imported, unseen by pyright:
+# pyright: reportAttributeAccessIssue=false
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curation.config import CurateConfig
+from curation.funnel import FUNNEL, Sum, broken, count, to_table
+from curation.joined import KEY, Joined, join, read_mirror
+from curation.tables import Corpus
+from shards.schema import FAILURES, VIDEO_ID, field
+from shards.store import PARQUET_OPTIONS, atomic_path, write_table
+
+ROW_GROUP_CLIPS = 100_000
+PATH = field("path", pa.string(), "the source file")
+LOST = pa.schema(
+    [
+        PATH,
+        VIDEO_ID,
+        field("clip_id", pa.string(), "the clip that could not be packed; null where the whole video is lost"),
+        field("rule_set", pa.string(), "the set it was packed for; null where the whole video is lost"),
+        field("status", pa.string(), "failed | quarantined (videos) | not packed (clips)"),
+        field("error", pa.string(), "why"),
+    ]
+)
+
+
+def run(corpus: Corpus, config: CurateConfig) -> list[Sum]:
+    """Writes the three tables of `stats/` from whatever jobs have run.
+
+    Returns:
+        The funnel. If one of its sums is broken, `stats/clips.parquet` is not written and an old one is removed.
+
+    Raises:
+        ValueError: a table cannot be read or does not mirror `clips`; names the file.
+    """
+    folder = corpus.folder("stats")
+    sums = count(corpus, config.scorers, config.sets)
+    write_table(folder / "funnel.parquet", to_table(sums), FUNNEL)
+    write_table(folder / "failures.parquet", failures(corpus, config.sets), LOST)
+    if broken(sums):
+        (folder / "clips.parquet").unlink(missing_ok=True)
+    else:
+        scored = [name for name in [*config.scorers, "dedup"] if corpus.parts(f"scores/{name}")]
+        sets = [name for name in config.sets if corpus.parts(f"verdicts/{name}")]
+        write_clips(join(corpus, scored), sets)
+    return sums
+
+
+def write_clips(wide: Joined, sets: list[str]) -> None:
+    """Writes `stats/clips.parquet`: one row a clip, rejected ones too, in the order of `clips`.
+
+    Columns: those of `clips`, `path`, every score that is no list, every `<scorer>_error`, and for each set
+    `kept_<set>` and `rejected_by_<set>`. What a job has not reached is null.
+    """
+    schema = clip_schema(wide, sets)
+    with (
+        atomic_path(wide.corpus.folder("stats") / "clips.parquet") as temporary,
+        pq.ParquetWriter(temporary, schema, **PARQUET_OPTIONS) as writer,
+    ):
+        for rows in _in_groups(clip_rows(wide, sets, part).cast(schema) for part in wide.parts()):
+            writer.write_table(rows, row_group_size=len(rows))
+
+
+def clip_schema(wide: Joined, sets: list[str]) -> pa.Schema:
+    """Columns of `stats/clips.parquet` with doc and unit."""
+    verdicts = []
+    for name in sets:
+        verdicts.append(field(f"kept_{name}", pa.bool_(), f"whether the set `{name}` keeps the clip"))
+        verdicts.append(field(f"rejected_by_{name}", pa.list_(pa.string()), f"why `{name}` does not keep it"))
+    return pa.schema([*(wide.fields[column] for column in wide.flat()), PATH, *verdicts])
+
+
+def clip_rows(wide: Joined, sets: list[str], part: str) -> pa.Table:
+    """The rows of one part."""
+    corpus, rows = wide.corpus, wide.read(part, wide.flat(), pending=True)
+    videos = corpus.read("videos", part, ["video_id", "path"])
+    place = pc.index_in(rows["video_id"], value_set=videos["video_id"])
+    columns = {"path": videos["path"].take(place)}
+    for name in sets:
+        rejected_by = pa.nulls(len(rows), pa.list_(pa.string()))
+        if corpus.has(f"verdicts/{name}", part):
+            rejected_by = read_mirror(corpus, f"verdicts/{name}", part, rows[KEY], ["rejected_by"])["rejected_by"]
+        columns[f"kept_{name}"] = pc.equal(pc.list_value_length(rejected_by), 0)
+        columns[f"rejected_by_{name}"] = rejected_by
+    for name, column in columns.items():
+        rows = rows.append_column(name, column)
+    return rows
+
+
+def failures(corpus: Corpus, sets: Iterable[str]) -> pa.Table:
+    """What was lost, a table of the schema LOST: videos that failed or were quarantined, clips that were not packed."""
+    clips = pa.concat_tables([LOST.empty_table().drop_columns("path"), *(_unpacked(corpus, name) for name in sets)])
+    tables, paths = [LOST.empty_table()], [pa.schema([VIDEO_ID, PATH]).empty_table()]
+    for part in corpus.parts("videos"):
+        videos = corpus.read("videos", part, ["path", "video_id", "status", "error"])
+        tables.append(videos.filter(pc.not_equal(videos["status"], "ok")))
+        wanted = pc.is_in(videos["video_id"], value_set=clips["video_id"])
+        paths.append(videos.select(["video_id", "path"]).filter(wanted))
+    known = pa.concat_tables(paths)
+    place = pc.index_in(clips["video_id"], value_set=known["video_id"])
+    tables.append(clips.append_column("path", known["path"].take(place)))
+    return pa.concat_tables(tables, promote_options="default")
+
+
+def _unpacked(corpus: Corpus, name: str) -> pa.Table:
+    """Failures of one set, as LOST without the path; a clip's id begins with its video's."""
+    table = f"shards/{name}/failures"
+    stems = sorted(path.stem for path in corpus.folder(table).glob("*.parquet"))
+    rows = pa.concat_tables([FAILURES.empty_table(), *(corpus.read(table, stem) for stem in stems)])
+    video_ids = pc.list_element(pc.split_pattern(rows[KEY], "-"), 0)
+    told = [pa.repeat(text, len(rows)) for text in (name, "not packed")]
+    schema = pa.schema([column for column in LOST if column.name != "path"])
+    return pa.table([video_ids, rows[KEY], *told, rows["error"]], schema=schema)
+
+
+def _in_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Joins small tables to some of at least ROW_GROUP_CLIPS rows: parts are smaller than a good row group."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(map(len, waiting)) >= ROW_GROUP_CLIPS:
+            yield pa.concat_tables(waiting)
+            waiting = []
+    if waiting:
+        yield pa.concat_tables(waiting)

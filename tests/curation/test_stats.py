@@ -1,0 +1,108 @@
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from handmade import VIDEO, clip_ids, put_clips, put_dedup, put_scores, put_verdicts, put_videos, split_video
+
+from curation import funnel, stats
+from curation.config import CurateConfig, RuleSet
+from curation.tables import Corpus
+from shards.schema import FAILURES
+from shards.store import write_table
+
+CONFIG = CurateConfig(scorers={"motion": None}, sets={"hq": RuleSet()})
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """Two parts of two clips each, scored with an embedding, and filtered; one video is lost."""
+    corpus = Corpus(tmp_path)
+    for part, name in enumerate(["a", "b"]):
+        lost = {"video_id": f"lost {name}", "status": "failed", "error": "no video stream"}
+        put_videos(corpus, part, [split_video(2) | {"video_id": name}, lost])
+        ids = put_clips(corpus, part, 2, first=2 * part, video_id=[name] * 2)
+        embedding = pa.array([[1.0, 2.0]] * 2, pa.list_(pa.float16()))
+        put_scores(corpus, part, "motion", ids, errors=[None, "dark"], flow=[1.0, None], embedding=embedding)
+        put_dedup(corpus, part, ids)
+        put_verdicts(corpus, part, "hq", ids, [[], ["flow:null"]])
+    return corpus
+
+
+def read(corpus, name):
+    return pq.read_table(corpus.folder("stats") / f"{name}.parquet")
+
+
+def test_one_row_a_clip_with_scores_errors_verdicts_and_source(corpus):
+    stats.run(corpus, CONFIG)
+    clips = read(corpus, "clips")
+    assert clips["clip_id"].to_pylist() == clip_ids(4)
+    assert clips["path"].to_pylist() == ["/films/a.mp4"] * 2 + ["/films/b.mp4"] * 2
+    assert clips["flow"].to_pylist() == [1.0, None] * 2
+    assert clips["motion_error"].to_pylist() == [None, "dark"] * 2
+    assert clips["kept_hq"].to_pylist() == [True, False] * 2
+    assert clips["rejected_by_hq"].to_pylist() == [[], ["flow:null"]] * 2
+    assert {"duplicate_group", "duplicate_rank", "sharpness"} <= set(clips.column_names)
+    assert "embedding" not in clips.column_names
+    assert clips.schema.field("duration_s").metadata[b"unit"] == b"s"
+
+
+def test_what_a_job_has_not_reached_is_null(corpus):
+    for table in ("scores/motion", "scores/dedup", "verdicts/hq"):
+        corpus.path(table, "part-00001").unlink()
+    assert not funnel.broken(stats.run(corpus, CONFIG))
+    clips = read(corpus, "clips")
+    assert clips["flow"].to_pylist() == [1.0, None, None, None]
+    assert clips["kept_hq"].to_pylist() == [True, False, None, None]
+
+
+def test_without_later_jobs(tmp_path):
+    corpus = Corpus(tmp_path)
+    put_videos(corpus, 0, [split_video(2) | {"video_id": VIDEO}])
+    put_clips(corpus, 0, 2)
+    assert [each.name for each in stats.run(corpus, CONFIG)] == ["files", "videos", "footage"]
+    assert "kept_hq" not in read(corpus, "clips").column_names
+    assert len(read(corpus, "failures")) == 0
+
+
+def test_failures(corpus):
+    table = pa.table([["b-000-001"], ["cannot cut"]], schema=FAILURES)
+    write_table(corpus.folder("shards/hq/failures") / "part-00001.parquet", table, FAILURES)
+    lost = stats.failures(corpus, ["hq"]).to_pylist()
+    assert [(row["path"], row["status"], row["error"]) for row in lost] == [
+        ("/films/lost a.mp4", "failed", "no video stream"),
+        ("/films/lost b.mp4", "failed", "no video stream"),
+        ("/films/b.mp4", "not packed", "cannot cut"),
+    ]
+    assert lost[2]["video_id"] == "b" and lost[2]["clip_id"] == "b-000-001" and lost[2]["rule_set"] == "hq"
+    assert lost[0]["clip_id"] is None
+
+
+def test_a_broken_sum_leaves_no_table_of_clips_but_tells(corpus):
+    stats.run(corpus, CONFIG)
+    put_verdicts(corpus, 1, "hq", clip_ids(1, first=2), [[]])
+    sums = stats.run(corpus, CONFIG)
+    assert [each.name for each in funnel.broken(sums)] == ["hq"]
+    assert not (corpus.folder("stats") / "clips.parquet").exists()
+    assert False in read(corpus, "funnel")["holds"].to_pylist()
+
+
+def test_clips_that_changed_places_are_refused(corpus):
+    put_verdicts(corpus, 1, "hq", clip_ids(2, first=2)[::-1], [[], []])
+    with pytest.raises(ValueError, match="does not mirror"):
+        stats.run(corpus, CONFIG)
+    assert list(corpus.folder("stats").glob(".*")) == []
+
+
+def test_row_groups_hold_many_parts(corpus, monkeypatch):
+    stats.run(corpus, CONFIG)
+    assert pq.ParquetFile(corpus.folder("stats") / "clips.parquet").num_row_groups == 1
+    monkeypatch.setattr(stats, "ROW_GROUP_CLIPS", 1)
+    stats.run(corpus, CONFIG)
+    assert pq.ParquetFile(corpus.folder("stats") / "clips.parquet").num_row_groups == 2
+
+
+def test_equal_input_gives_equal_bytes(corpus):
+    written = []
+    for _ in range(2):
+        stats.run(corpus, CONFIG)
+        written.append([path.read_bytes() for path in sorted(corpus.folder("stats").iterdir())])
+    assert written[0] == written[1] and len(written[0]) == 3
