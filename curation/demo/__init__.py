@@ -1,0 +1,1 @@
+"""The demo corpus: a rendered world cut into videos, with planted faults and their ground truth."""
