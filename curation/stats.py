@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curation.accounts import count
 from curation.config import CurateConfig
-from curation.funnel import FUNNEL, Sum, broken, count, to_table
+from curation.funnel import FUNNEL, Sum, broken, to_table
 from curation.joined import KEY, Joined, join, read_mirror
 from curation.tables import Corpus
 from shards.schema import FAILURES, VIDEO_ID, field

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from handmade import clip_ids, put_clips, put_dedup, put_scores
 
-from curation import dedup, filter
+from curation import dedup, filter, rules
 from curation.config import CurateConfig, Rule, RuleSet
 from curation.tables import Corpus
 from shards.store import read_json
@@ -72,11 +72,11 @@ def test_ties_stay(tmp_path):
 
 def test_quantile_closed_form():
     values = np.random.default_rng(0).permutation(100).astype(np.float32)
-    assert filter.quantile(values, 0.0) == 0 and filter.quantile(values, 0.0, top=True) == 99
-    assert filter.quantile(values, 0.29) == 29  # 0.29 * 100 is 28.999... in binary
-    assert filter.quantile(values, 0.125) == 12 and filter.quantile(values, 0.125, top=True) == 87
-    assert filter.quantile(values, 1.0) == 99 and filter.quantile(values, 1.0, top=True) == 0
-    assert filter.quantile(values[:0], 0.5) is None
+    assert rules.quantile(values, 0.0) == 0 and rules.quantile(values, 0.0, top=True) == 99
+    assert rules.quantile(values, 0.29) == 29  # 0.29 * 100 is 28.999... in binary
+    assert rules.quantile(values, 0.125) == 12 and rules.quantile(values, 0.125, top=True) == 87
+    assert rules.quantile(values, 1.0) == 99 and rules.quantile(values, 1.0, top=True) == 0
+    assert rules.quantile(values[:0], 0.5) is None
 
 
 def test_a_quantile_of_nothing_rejects_nothing_but_nulls(tmp_path):

@@ -12,7 +12,7 @@ from handmade import (
     split_video,
 )
 
-from curation import funnel
+from curation import accounts, funnel
 from curation.tables import Corpus
 from shards.schema import FAILURES, INDEX
 from shards.store import write_json, write_table
@@ -43,7 +43,7 @@ def put_index(corpus, kind, rows):
 
 
 def counted(corpus):
-    return {(each.job, each.name): each for each in funnel.count(corpus, ["motion"], ["hq"])}
+    return {(each.job, each.name): each for each in accounts.count(corpus, ["motion"], ["hq"])}
 
 
 def parts(each):
@@ -126,7 +126,7 @@ def gain_verdict(corpus):
 )
 def test_a_planted_loss_breaks_its_sum(corpus, plant, broken):
     plant(corpus)
-    sums = funnel.count(corpus, ["motion"], ["hq"])
+    sums = accounts.count(corpus, ["motion"], ["hq"])
     assert broken in {(each.job, each.name) for each in funnel.broken(sums)}
     text = funnel.render(sums)
     assert f"✗ {broken[0]}" in text and "do not hold" in text and "a defect of Rushes" in text
@@ -139,7 +139,7 @@ def test_packed_samples(corpus):
     write_table(failures, pa.table([clip_ids(1), ["cannot cut: no keyframe"]], schema=FAILURES), FAILURES)
     put_index(corpus, "val", 0)
     write_json(corpus.folder("verdicts/hq") / "rules.json", {"kept_hash": "now"})
-    write_json(corpus.folder("shards/hq") / funnel.PACK_DONE, {"kept_hash": "now", "kept": 2})
+    write_json(corpus.folder("shards/hq") / accounts.PACK_DONE, {"kept_hash": "now", "kept": 2})
     packed = counted(corpus)["pack", "hq"]
     assert packed.holds and parts(packed) == {"train": 1, "val": 0, "failed": 1}
     assert packed.parts[2].reasons == {"cannot cut": 1}
@@ -150,7 +150,7 @@ def test_packed_samples(corpus):
 def test_shards_packed_by_earlier_rules_are_no_loss(corpus):
     put_index(corpus, "train", 3)
     write_json(corpus.folder("verdicts/hq") / "rules.json", {"kept_hash": "now"})
-    write_json(corpus.folder("shards/hq") / funnel.PACK_DONE, {"kept_hash": "then", "kept": 3})
+    write_json(corpus.folder("shards/hq") / accounts.PACK_DONE, {"kept_hash": "then", "kept": 3})
     packed = counted(corpus)["pack", "hq"]
     assert packed.holds and packed.whole.what == "kept by earlier rules"
 
@@ -161,7 +161,7 @@ def test_more_packed_than_kept_is_a_defect(corpus):
 
 
 def test_the_text(corpus):
-    lines = funnel.render(funnel.count(corpus, ["motion"], ["hq"])).splitlines()
+    lines = funnel.render(accounts.count(corpus, ["motion"], ["hq"])).splitlines()
     assert " ".join(lines[0].split()) == "✓ split files 5 files = 4 unique videos + 1 byte copies"
     assert lines[2].strip() == "failed: 2 no video stream"
     assert any("8.8 s footage decoded = 8.0 s in clips" in line for line in lines)
@@ -171,7 +171,7 @@ def test_the_text(corpus):
 
 
 def test_the_table(corpus):
-    rows = funnel.to_table(funnel.count(corpus, ["motion"], ["hq"])).to_pylist()
+    rows = funnel.to_table(accounts.count(corpus, ["motion"], ["hq"])).to_pylist()
     hq = [(row["role"], row["what"], row["count"], row["alone"]) for row in rows if row["job"] == "filter"]
     assert hq == [
         ("whole", "clips", 4, None),
@@ -185,4 +185,4 @@ def test_the_table(corpus):
 
 
 def test_causes_are_the_text_before_the_colon():
-    assert funnel.by_cause(["b: 1", "a", "b: 2", "c:x:y"]) == {"b": 2, "a": 1, "c": 1}
+    assert accounts.by_cause(["b: 1", "a", "b: 2", "c:x:y"]) == {"b": 2, "a": 1, "c": 1}

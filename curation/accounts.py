@@ -1,0 +1,178 @@
+"""Counts the sums of the funnel, from the tables alone and not from what the jobs say of themselves."""
+# pyarrow.compute makes its functions while it is imported, unseen by pyright:
+# pyright: reportAttributeAccessIssue=false
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.corpus import first_paths
+from curation.funnel import Amount, Sum
+from curation.joined import ERROR_SUFFIX, num_rows
+from curation.tables import Corpus
+from shards.store import read_json
+
+PACK_DONE = "manifest.json"
+"""Stands in `shards/<set>` once packing came to its end, with `kept` and `kept_hash` of the verdicts it packed."""
+OUTSIDE = {"transition_s": "in transitions", "trimmed_s": "trimmed", "short_s": "in scenes too short"}
+
+
+def count(corpus: Corpus, scorers: Iterable[str], sets: Iterable[str]) -> list[Sum]:
+    """Every sum of the jobs that have run, in their order.
+
+    What a job has not reached is told as `not yet ...`; a row that a finished part lacks breaks its sum.
+
+    Args:
+        corpus: the tables.
+        scorers: names of the score tables, without `dedup`.
+        sets: names of the rule sets.
+
+    Raises:
+        ValueError: a table cannot be read; names the file.
+    """
+    sums = _inputs(corpus) if corpus.parts("inputs") else []
+    sums += [_footage(corpus)] if corpus.parts("videos") else []
+    sums += [_scored(corpus, name) for name in scorers if corpus.parts(f"scores/{name}")]
+    sums += [_grouped(corpus)] if corpus.parts("scores/dedup") else []
+    for name in sets:
+        if corpus.parts(f"verdicts/{name}"):
+            sums.append(_filtered(corpus, name))
+            sums += [_packed(corpus, name, sums[-1].parts[0])] if corpus.folder(f"shards/{name}").exists() else []
+    return sums
+
+
+def by_cause(errors: Iterable[str]) -> dict[str, int]:
+    """Errors counted by their text before the first colon, most frequent first, then by text."""
+    return _ranked(Counter(error.split(":", 1)[0].strip() for error in errors))
+
+
+def _ranked(counter: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _inputs(corpus: Corpus) -> list[Sum]:
+    """Files = unique videos + byte copies; unique videos = split + failed + quarantined."""
+    unique = {part: len(paths) for part, paths in first_paths(corpus).items()}
+    ids = corpus.read_all("inputs", ["video_id"])["video_id"]
+    videos = Amount("unique videos", sum(unique.values()))
+    copies = sum(times - 1 for times in _value_counts(ids).values())
+    statuses, errors = Counter(), {"failed": Counter(), "quarantined": Counter()}
+    for part in corpus.parts("videos"):
+        rows = corpus.read("videos", part, ["status", "error"])
+        statuses.update(_value_counts(rows["status"]))
+        for status, counter in errors.items():
+            counter.update(by_cause(rows["error"].filter(pc.equal(rows["status"], status)).drop_null().to_pylist()))
+    parts = [Amount("split", statuses["ok"])]
+    parts += [Amount(status, statuses[status], reasons=_ranked(errors[status])) for status in errors]
+    pending = sum(number for part, number in unique.items() if not corpus.has("videos", part))
+    files = Sum("split", "files", Amount("files", len(ids)), [videos, Amount("byte copies", copies)])
+    return [files, Sum("split", "videos", videos, parts + _pending("split", pending))]
+
+
+def _pending(verb: str, number: int, hours: float | None = None) -> list[Amount]:
+    return [Amount(f"not yet {verb}", number, hours)] if number else []
+
+
+def _footage(corpus: Corpus) -> Sum:
+    """Seconds decoded = in clips, by the clips' own table, + what `videos` says lies outside."""
+    seconds = Counter()
+    for part in corpus.parts("videos"):
+        rows = corpus.read("videos", part, ["status", "duration_s", *OUTSIDE])
+        rows = rows.filter(pc.equal(rows["status"], "ok"))
+        seconds.update({name: pc.sum(rows[name], min_count=0).as_py() for name in ["duration_s", *OUTSIDE]})
+    in_clips = _clip_hours(corpus, corpus.parts("videos"))
+    outside = [Amount(what, hours=seconds[name] / 3600) for name, what in OUTSIDE.items()]
+    whole = Amount("footage decoded", hours=seconds["duration_s"] / 3600)
+    return Sum("split", "footage", whole, [Amount("in clips", hours=in_clips), *outside])
+
+
+def _clips(corpus: Corpus, but: str | None = None) -> int:
+    """Number of clips; with `but`, of those that this table has not reached."""
+    return sum(num_rows(corpus, "clips", part) for part in _parts(corpus, but))
+
+
+def _clip_hours(corpus: Corpus, parts: list[str]) -> float:
+    return math.fsum(_hours(corpus.read("clips", part, ["duration_s"])["duration_s"]) for part in parts)
+
+
+def _parts(corpus: Corpus, but: str | None = None) -> list[str]:
+    return [part for part in corpus.parts("clips") if but is None or not corpus.has(but, part)]
+
+
+def _scored(corpus: Corpus, name: str) -> Sum:
+    """Clips = scored + failed."""
+    table, error, rows, errors = f"scores/{name}", name + ERROR_SUFFIX, 0, Counter()
+    for part in corpus.parts(table):
+        rows += num_rows(corpus, table, part)
+        errors.update(by_cause(corpus.read(table, part, [error])[error].drop_null().to_pylist()))
+    failed = Amount("failed", errors.total(), reasons=_ranked(errors))
+    parts = [Amount("scored", rows - errors.total()), failed, *_pending("scored", _clips(corpus, but=table))]
+    return Sum("score", name, Amount("clips", _clips(corpus)), parts)
+
+
+def _grouped(corpus: Corpus) -> Sum:
+    """Clips = unlike any other + best of a group + copies."""
+    table = "scores/dedup"
+    ranks = corpus.read_all(table, ["duplicate_rank"])["duplicate_rank"]
+    best = pc.sum(pc.equal(ranks, 0), min_count=0).as_py()
+    single = Amount("unlike any other", ranks.null_count)
+    copies = Amount("copies", len(ranks) - ranks.null_count - best)
+    parts = [single, Amount("best of a group", best), copies, *_pending("compared", _clips(corpus, but=table))]
+    return Sum("dedup", "groups", Amount("clips", _clips(corpus)), parts)
+
+
+def _filtered(corpus: Corpus, name: str) -> Sum:
+    """Clips = kept + rejected, in number and in hours."""
+    table, number, hits, alone = f"verdicts/{name}", Counter(), Counter(), Counter()
+    hours = {"kept": 0.0, "rejected": 0.0}
+    for part in corpus.parts(table):
+        lists = corpus.read(table, part, ["rejected_by"])["rejected_by"]
+        lengths = pc.list_value_length(lists)
+        seconds = corpus.read("clips", part, ["duration_s"])["duration_s"]
+        for what, mask in {"kept": pc.equal(lengths, 0), "rejected": pc.greater(lengths, 0)}.items():
+            number[what] += pc.sum(mask, min_count=0).as_py()
+            hours[what] += _hours(seconds.filter(mask)) if len(seconds) == len(mask) else math.nan
+        hits.update(_value_counts(pc.list_flatten(lists)))
+        alone.update(_value_counts(pc.list_flatten(lists.filter(pc.equal(lengths, 1)))))
+    kept = Amount("kept", number["kept"], hours["kept"])
+    rejected = Amount("rejected", number["rejected"], hours["rejected"], _ranked(hits), alone)
+    pending = _pending("filtered", _clips(corpus, but=table), _clip_hours(corpus, _parts(corpus, but=table)))
+    whole = Amount("clips", _clips(corpus), _clip_hours(corpus, _parts(corpus)))
+    return Sum("filter", name, whole, [kept, rejected, *pending])
+
+
+def _packed(corpus: Corpus, name: str, kept: Amount) -> Sum:
+    """Kept = train + val + failed; what was kept when packing ended, if the set was filtered anew since."""
+    table = f"shards/{name}"
+    rows = {kind: sum(_rows_below(corpus, f"{table}/{kind}").values()) for kind in ("train", "val")}
+    errors = Counter()
+    for stem in _rows_below(corpus, f"{table}/failures"):
+        errors.update(by_cause(corpus.read(f"{table}/failures", stem, ["error"])["error"].to_pylist()))
+    parts = [Amount(kind, number) for kind, number in rows.items()]
+    parts.append(Amount("failed", errors.total(), reasons=_ranked(errors)))
+    manifest = corpus.folder(table) / PACK_DONE
+    if not manifest.exists():
+        missing = (kept.count or 0) - sum(part.count or 0 for part in parts)
+        return Sum("pack", name, kept, parts + _pending("packed", max(0, missing)))
+    packed = read_json(manifest)
+    if packed["kept_hash"] != read_json(corpus.folder(f"verdicts/{name}") / "rules.json")["kept_hash"]:
+        kept = Amount("kept by earlier rules", packed["kept"])
+    return Sum("pack", name, kept, parts)
+
+
+def _rows_below(corpus: Corpus, table: str) -> dict[str, int]:
+    """Rows of each Parquet file of a table, by the name of the file and by its metadata alone."""
+    stems = sorted(path.stem for path in corpus.folder(table).glob("*.parquet"))
+    return {stem: num_rows(corpus, table, stem) for stem in stems}
+
+
+def _value_counts(column: pa.ChunkedArray) -> dict[str, int]:
+    counts = column.drop_null().value_counts()
+    return dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
+
+
+def _hours(seconds: pa.ChunkedArray) -> float:
+    return pc.sum(seconds, min_count=0).as_py() / 3600
