@@ -1,0 +1,136 @@
+"""Job 5: cuts and encodes the kept clips of a set and writes them as shuffled shards, for training and validation.
+
+A clip that cannot be cut is listed with its reason and left out; the others go on.
+"""
+# pyarrow.compute makes its functions while it is imported, unseen by pyright:
+# pyright: reportAttributeAccessIssue=false
+
+import logging
+from hashlib import blake2b
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curation import guard
+from curation.config import CurateConfig, PackConfig
+from curation.engine import Counts
+from curation.joined import KEY
+from curation.pack_plan import PLAN, SPLITS, make_plan, set_files
+from curation.pack_worker import PackTask, encode_settings
+from curation.tables import Corpus
+from shards.encode import check_settings
+from shards.store import read_json, write_json, write_table
+from shards.writer import index_path, write_manifest
+
+logger = logging.getLogger(__name__)
+
+__all__ = ["PackTask", "check", "describe", "finish", "plan"]
+
+
+def check(config: PackConfig) -> None:
+    """Finds what is wrong with the configuration before any work.
+
+    Raises:
+        ValueError: names the key.
+    """
+    if config.samples_per_shard < 1:
+        raise ValueError(f"pack.samples_per_shard: {config.samples_per_shard} is not at least 1")
+    if not 0 <= config.val_share <= 1:
+        raise ValueError(f"pack.val_share: {config.val_share} is no share; give a number from 0 to 1")
+    try:
+        check_settings(encode_settings(config))
+    except ValueError as error:
+        raise ValueError(f"pack: {error}") from error
+
+
+def describe(corpus: Corpus, config: CurateConfig, set_name: str) -> dict:
+    """All that the shards of a set depend on, as JSON: how they are packed, the rules, and the clips that these kept.
+
+    Raises:
+        ValueError: the set has no verdicts.
+    """
+    rules = _rules(corpus, set_name)
+    digest, kept = blake2b(digest_size=16), _kept_ids(corpus, set_name)
+    for clip_id in sorted(kept):
+        digest.update(clip_id.encode() + b"\n")
+    clips = {"number": len(kept), "hash": digest.hexdigest()}
+    return {"pack": guard.describe(config.pack), "rules": rules["config_hash"], "kept_clips": clips}
+
+
+def plan(corpus: Corpus, config: CurateConfig, set_name: str) -> list[str]:
+    """Settles which clip goes into which shard, once; gives the names of the shards that are still to be written.
+
+    Where none is left and the set has no manifest yet, it is finished: an empty set needs no worker.
+
+    Raises:
+        ValueError: the configuration is wrong, a table is missing, or the plan that stands is for other clips.
+    """
+    files = set_files(corpus, set_name)
+    config_hash = guard.config_hash(describe(corpus, config, set_name))
+    if not files.plan_list.exists():
+        check(config.pack)
+        _write_plan(corpus, config, set_name, config_hash)
+    planned = read_json(files.plan_list)
+    if planned["config_hash"] != config_hash:
+        raise ValueError(f"{files.root} is for other clips or settings; name another OUT, or say FORCE=pack")
+    todo = [part for part in planned["parts"] if not index_path(files.tar(part)).exists()]
+    if not todo and not files.manifest.exists():
+        finish(corpus, set_name)
+    return todo
+
+
+def _write_plan(corpus: Corpus, config: CurateConfig, set_name: str, config_hash: str) -> None:
+    files, rules = set_files(corpus, set_name), _rules(corpus, set_name)
+    lengths: dict[str, int] = {}
+    for part, rows in make_plan(corpus, config, set_name, config_hash):
+        write_table(files.plan(part), rows, PLAN)
+        lengths[part] = len(rows)
+    about = {"config_hash": config_hash, "kept": sum(lengths.values()), "kept_hash": rules["kept_hash"]}
+    write_json(files.plan_list, {**about, "parts": list(lengths)})
+
+
+def finish(corpus: Corpus, set_name: str) -> Counts:
+    """Writes the manifests of a set whose shards all stand, and proves that kept = packed + failed.
+
+    Returns:
+        `kept`, `train`, `val` and `failed`.
+
+    Raises:
+        RuntimeError: the sum does not hold.
+        ValueError: a tar is missing.
+    """
+    files = set_files(corpus, set_name)
+    planned = read_json(files.plan_list)
+    counts: Counts = {"kept": planned["kept"]}
+    for split in SPLITS:
+        counts[split] = write_manifest(files.root / split, planned["config_hash"])["num_samples"]
+    counts["failed"] = sum(pq.read_metadata(files.failures(part)).num_rows for part in planned["parts"])
+    if counts["kept"] != sum(counts[part] for part in (*SPLITS, "failed")):
+        raise RuntimeError(f"{files.root}: kept is not packed + failed: {counts}; say FORCE=pack to pack it anew")
+    _warn(files.root, counts)
+    write_json(files.manifest, {**counts, **{name: planned[name] for name in ("config_hash", "kept_hash")}})
+    return counts
+
+
+def _warn(root: Path, counts: Counts) -> None:
+    if not counts["kept"]:
+        logger.warning("%s is EMPTY: the rules kept no clip; there is nothing to train on", root)
+    elif not counts["train"] or not counts["val"]:
+        logger.warning("%s has %d samples to train on and %d to validate", root, counts["train"], counts["val"])
+    if counts["failed"]:
+        logger.warning("%s: %d of %d kept clips FAILED; see failures/", root, counts["failed"], counts["kept"])
+
+
+def _rules(corpus: Corpus, set_name: str) -> dict:
+    path = corpus.folder(f"verdicts/{set_name}") / "rules.json"
+    if not path.exists():
+        raise ValueError(f"{path} is missing: the set was not filtered to the end; run JOB=filter first")
+    return read_json(path)
+
+
+def _kept_ids(corpus: Corpus, set_name: str) -> list[str]:
+    verdicts = corpus.read_all(f"verdicts/{set_name}", [KEY, "rejected_by"])
+    kept: pa.ChunkedArray = verdicts[KEY].filter(pc.equal(pc.list_value_length(verdicts["rejected_by"]), 0))
+    return kept.to_pylist()

@@ -1,0 +1,131 @@
+"""Which kept clip goes into which shard, with all that a worker must know of it: made once, before any clip is cut."""
+# pyarrow.compute makes its functions while it is imported, unseen by pyright:
+# pyright: reportAttributeAccessIssue=false
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.config import CurateConfig
+from curation.joined import KEY, Joined, join, read_mirror
+from curation.tables import Corpus
+from shards.schema import DEDUP, SAMPLE, SPAN, from_rows
+from shards.writer import MANIFEST
+
+SPLITS = ("train", "val")
+MEASURED = {"fps", "width", "height"}
+"""Fields of a sample that are known once it is encoded. The number of frames is known before, so that it is checked."""
+PLAN = pa.schema([field for field in SAMPLE if field.name not in MEASURED])
+SIGNALS = ["luma_mean", "luma_std", "frame_difference", "sharpness"]
+FROM_CLIPS = ["video_id", *(column.name for column in SPAN), "num_frames", "duration_s"]
+GROUP = DEDUP.field("duplicate_group")
+KEPT = PLAN.append(GROUP)
+
+
+@dataclass(frozen=True)
+class SetFiles:
+    """Where the files of one packed set lie."""
+
+    root: Path
+
+    def tar(self, part: str) -> Path:
+        """A shard, by its part's name, e.g. `train/00000`."""
+        return self.root / f"{part}.tar"
+
+    def plan(self, part: str) -> Path:
+        """The rows that a shard is made from."""
+        return self.root / "plan" / f"{part.replace('/', '-')}.parquet"
+
+    def failures(self, part: str) -> Path:
+        """The clips of a shard's plan that are not in it."""
+        return self.root / "failures" / f"{part.replace('/', '-')}.parquet"
+
+    @property
+    def plan_list(self) -> Path:
+        """Names of all shards; it stands once the whole plan does."""
+        return self.root / "plan" / "plan.json"
+
+    @property
+    def manifest(self) -> Path:
+        """What was packed; it stands once the whole set does."""
+        return self.root / MANIFEST
+
+
+def set_files(corpus: Corpus, set_name: str) -> SetFiles:
+    """The files of a rule set's shards."""
+    return SetFiles(corpus.folder(f"shards/{set_name}"))
+
+
+def make_plan(corpus: Corpus, config: CurateConfig, set_name: str, config_hash: str) -> Iterator[tuple[str, pa.Table]]:
+    """Name, `<split>/<number>`, and rows, of PLAN, of each shard; no shard is empty.
+
+    Holds one row for each kept clip of the set: ids, captions and scores, no pictures.
+
+    Args:
+        corpus: where clips, scores and verdicts lie.
+        config: its scorers say which scores a sample carries, its `pack` how clips are split and shuffled.
+        set_name: the rule set.
+        config_hash: goes into every sample.
+
+    Raises:
+        ValueError: a table is missing or does not mirror `clips`; names the file.
+    """
+    wide, settings = join(corpus, [*config.scorers, "dedup"]), config.pack
+    parts = [from_rows(list(_kept_rows(wide, set_name, part, config_hash)), KEPT) for part in wide.parts()]
+    kept = pa.concat_tables(parts)
+    keys = [shuffle_key(settings.seed, clip_id) for clip_id in kept["key"].to_pylist()]
+    identities = pc.coalesce(kept[GROUP.name], kept["video_id"]).to_pylist()
+    rows: dict[str, list[int]] = {split: [] for split in SPLITS}
+    for row in sorted(range(len(kept)), key=keys.__getitem__):
+        rows["val" if is_val(identities[row], settings.val_share) else "train"].append(row)
+    for split in SPLITS:
+        for number, start in enumerate(range(0, len(rows[split]), settings.samples_per_shard)):
+            mine = rows[split][start : start + settings.samples_per_shard]
+            yield f"{split}/{number:05d}", kept.take(mine).drop_columns(GROUP.name)
+
+
+def is_val(identity: str, val_share: float) -> bool:
+    """Whether clips of this duplicate group, or video, are for validation: the same in every set and for every seed."""
+    digest = blake2b(identity.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64 < val_share
+
+
+def shuffle_key(seed: int, clip_id: str) -> bytes:
+    """Clips sorted by it are shuffled over all sources; a clip keeps its key whatever other clips there are."""
+    return blake2b(f"{seed} {clip_id}".encode(), digest_size=16).digest()
+
+
+def _kept_rows(wide: Joined, set_name: str, part: str, config_hash: str) -> Iterator[dict]:
+    scores = [name for name in wide.numeric() if wide.homes[name] not in ("clips", "scores/dedup")] + SIGNALS
+    clips = wide.read(part, [KEY, *FROM_CLIPS, GROUP.name, *scores])
+    verdicts = read_mirror(wide.corpus, f"verdicts/{set_name}", part, clips[KEY], ["rejected_by"])
+    videos = wide.corpus.read("videos", part, ["video_id", "path"]).to_pylist()
+    paths = {video["video_id"]: video["path"] for video in videos}
+    captions = _captions(wide.corpus, part)
+    for row in clips.filter(pc.equal(pc.list_value_length(verdicts["rejected_by"]), 0)).to_pylist():
+        yield {
+            "key": row[KEY],
+            "captions": captions[row[KEY]],
+            "path": paths[row["video_id"]],
+            "scores": _scores({name: row[name] for name in scores}),
+            "config_hash": config_hash,
+            **{name: row[name] for name in [*FROM_CLIPS, GROUP.name]},
+        }
+
+
+def _scores(values: dict[str, float | None]) -> list[tuple[str, float]]:
+    """Name and value of every score the clip has."""
+    return sorted((name, float(v)) for name, v in values.items() if v is not None and math.isfinite(v))
+
+
+def _captions(corpus: Corpus, part: str) -> dict[str, list[dict]]:
+    found: dict[str, list[dict]] = defaultdict(list)
+    for row in corpus.read("captions", part).to_pylist():
+        found[row[KEY]].append({"text": row["text"], "source": row["source"]})
+    return found

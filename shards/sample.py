@@ -1,0 +1,72 @@
+"""What one sample of a shard holds, and the three members of the tar it becomes: json, mp4, txt."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shards.schema import SAMPLE
+
+KEY_RULE = re.compile(r"[0-9a-zA-Z_-]+")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A packed clip.
+
+    Raises:
+        ValueError: the key breaks the key rule, or `meta` has not exactly the fields of `schema.SAMPLE`.
+    """
+
+    key: str
+    """Only digits, ASCII letters, `_` and `-`: WebDataset cuts a key at the first dot, and a tar knows folders."""
+    video: bytes
+    """An mp4 file."""
+    meta: dict[str, Any]
+    """The fields of `schema.SAMPLE`; `scores` as a dict, `captions` as a list of dicts."""
+
+    def __post_init__(self) -> None:
+        if not KEY_RULE.fullmatch(self.key):
+            raise ValueError(f"{self.key!r} cannot be a sample's key: only 0-9 a-z A-Z _ - are allowed")
+        difference = set(self.meta) ^ set(SAMPLE.names)
+        if difference:
+            raise ValueError(f"sample {self.key}: fields missing or unknown: {', '.join(sorted(difference))}")
+        if self.meta["key"] != self.key:
+            raise ValueError(f"sample {self.key}: its fields speak of another sample, {self.meta['key']}")
+
+    @property
+    def caption(self) -> str:
+        """Text of the first caption, or nothing."""
+        captions = self.meta["captions"] or [{"text": ""}]
+        return captions[0]["text"]
+
+    def members(self) -> dict[str, bytes]:
+        """Bytes of each member by its extension; equal samples give equal bytes.
+
+        Raises:
+            ValueError: a number is infinite or not a number, which JSON cannot tell.
+        """
+        text = json.dumps(self.meta, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return {"json": text.encode(), "mp4": self.video, "txt": self.caption.encode()}
+
+    def to_webdataset(self) -> dict[str, str | bytes]:
+        """The sample as `webdataset` knows it: `__key__` and the members."""
+        return {"__key__": self.key, **self.members()}
+
+    @classmethod
+    def from_webdataset(cls, sample: Mapping[str, Any]) -> "Sample":
+        """The sample from undecoded members and their `__key__`.
+
+        Raises:
+            ValueError: a member is missing, the json is broken, or its fields are not those of a sample.
+        """
+        key = sample.get("__key__", "")
+        missing = {"json", "mp4"} - set(sample)
+        if missing:
+            raise ValueError(f"sample {key}: no {' and no '.join(sorted(missing))} member")
+        try:
+            meta = json.loads(sample["json"])
+        except ValueError as error:
+            raise ValueError(f"sample {key}: its json member cannot be read ({error})") from error
+        return cls(key, bytes(sample["mp4"]), meta)

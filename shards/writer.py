@@ -1,0 +1,108 @@
+"""Writes shards: a tar of samples, beside it the Parquet index of its members, and the manifest of a set of shards.
+
+The index comes last, so a shard whose index stands is whole. Equal samples give equal bytes.
+"""
+
+import hashlib
+import tarfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shards.sample import Sample
+from shards.schema import INDEX, SCHEMA_VERSION, from_rows
+from shards.store import atomic_path, write_json, write_table
+
+MANIFEST = "manifest.json"
+OWNER = "rushes"  # nobody's real name: who packs must not change the bytes
+MODE = 0o644
+
+
+def index_path(tar: Path) -> Path:
+    """Where the index of a shard lies: `00000.parquet` beside `00000.tar`."""
+    return tar.with_suffix(".parquet")
+
+
+def write_shard(path: Path, samples: Iterable[Sample]) -> pa.Table:
+    """Writes the tar, then its index; holds one sample's video at a time.
+
+    Args:
+        path: the tar, e.g. `train/00000.tar`.
+        samples: taken one by one; exhausted before the index is written.
+
+    Returns:
+        The index, of `schema.INDEX`.
+
+    Raises:
+        ValueError: two samples have one key, or a sample does not fit the schema.
+        OSError: the disk is full or cannot be written; nothing then stands under `path`.
+    """
+    index_path(path).unlink(missing_ok=True)  # of an older tar, and so no longer true
+    with atomic_path(path) as temporary:
+        metas = _write_tar(temporary, samples)
+        rows = zip(metas, _members(temporary, [meta["key"] for meta in metas]), strict=True)
+        index = from_rows([_index_row(meta, members) for meta, members in rows], INDEX)
+    write_table(index_path(path), index, INDEX)
+    return index
+
+
+def _write_tar(path: Path, samples: Iterable[Sample]) -> list[dict]:
+    """Writes every sample's members; gives back what the samples say of themselves."""
+    from webdataset.writer import TarWriter  # slow to import
+
+    metas: dict[str, dict] = {}
+    with (
+        path.open("wb") as file,
+        TarWriter(file, user=OWNER, group=OWNER, mode=MODE, mtime=0, encoder=False) as tar,
+    ):
+        for sample in samples:
+            if sample.key in metas:
+                raise ValueError(f"two samples have the key {sample.key}; a shard holds each once")
+            metas[sample.key] = sample.meta
+            tar.write(sample.to_webdataset())
+    return list(metas.values())
+
+
+def _members(path: Path, keys: list[str]) -> Iterator[list[dict]]:
+    """Where the data of each sample's members lies, read back from the headers of the tar."""
+    found: dict[str, list[dict]] = {key: [] for key in keys}
+    with tarfile.open(path) as tar:
+        for member in tar:
+            key, extension = member.name.split(".", 1)
+            place = {"extension": extension, "offset_bytes": member.offset_data, "size_bytes": member.size}
+            found[key].append(place)
+    return iter(found.values())
+
+
+def _index_row(meta: dict, members: list[dict]) -> dict:
+    scores = None if meta["scores"] is None else sorted(meta["scores"].items())
+    return meta | {"scores": scores, "members": members}
+
+
+def write_manifest(folder: Path, config_hash: str) -> dict:
+    """Writes `manifest.json` over all shards that stand in a folder, and returns it.
+
+    Args:
+        folder: shards of one split; may be empty or missing.
+        config_hash: hash of the configuration that made the shards.
+
+    Raises:
+        ValueError: an index stands without its tar; names it.
+    """
+    shards = [_describe(path) for path in sorted(folder.glob("*.parquet"))]
+    totals = {name: sum(shard[name] for shard in shards) for name in ("num_samples", "size_bytes")}
+    manifest = {"schema_version": SCHEMA_VERSION, "config_hash": config_hash, **totals, "shards": shards}
+    write_json(folder / MANIFEST, manifest)
+    return manifest
+
+
+def _describe(index: Path) -> dict:
+    tar = index.with_suffix(".tar")
+    if not tar.exists():
+        raise ValueError(f"{tar} is missing though its index stands; remove {index} and pack again")
+    with tar.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    num_samples = pq.read_metadata(index).num_rows
+    return {"name": tar.stem, "num_samples": num_samples, "size_bytes": tar.stat().st_size, "sha256": digest}

@@ -1,0 +1,340 @@
+import io
+import json
+import logging
+import math
+import shutil
+from itertools import pairwise
+
+import av
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from footage import SIZE, number_of, numbered_frame, write_video
+from handmade import put_dedup, put_scores
+
+from curation import pack
+from curation.config import CurateConfig, PackConfig
+from curation.engine import Engine
+from curation.pack_plan import is_val, make_plan
+from curation.pack_worker import PackWorker
+from curation.scorers.motion import Motion
+from curation.tables import Corpus, part_name
+from shards.reader import ShardSet
+from shards.schema import CAPTIONS, CLIPS, VERDICTS, VIDEOS
+from shards.store import write_json
+from shards.video import open_video
+
+CLIPS_A_VIDEO = 3
+CONFIG = CurateConfig(
+    scorers={"motion": Motion()}, pack=PackConfig(samples_per_shard=4, val_share=0.3, preset="ultrafast")
+)
+
+
+def video_id(number):
+    return f"{number:020x}"
+
+
+class Made:
+    """A corpus of videos of 25 numbered frames, each with clips of 5, 8 and 12 of them, one video a part."""
+
+    def __init__(self, root, films, videos):
+        self.corpus, self.films, self.rows, self.ticks = Corpus(root), films, {}, {}
+        films.mkdir(parents=True, exist_ok=True)
+        for number in range(videos):
+            self.add(number)
+        self.judge({})
+
+    def add(self, number):
+        path = write_video(self.films / f"{number}.mp4", [numbered_frame(k) for k in range(25)], g="9", bf="2")
+        with open_video(str(path)) as video:
+            ticks, base = [frame.pts for frame in video.frames()], video.info.time_base
+        ticks.append(2 * ticks[-1] - ticks[-2])
+        self.rows[number] = [self.clip(number, ticks, base, *span) for span in ((0, 5), (5, 13), (13, 25))]
+        part, ids = part_name(number), [row["clip_id"] for row in self.rows[number]]
+        video = dict.fromkeys(VIDEOS.names) | {"video_id": video_id(number), "path": str(path), "status": "ok"}
+        self.corpus.write("videos", part, pa.Table.from_pylist([video], schema=VIDEOS), VIDEOS)
+        self.corpus.write("clips", part, pa.Table.from_pylist(self.rows[number], schema=CLIPS), CLIPS)
+        captions = [{"clip_id": ids[1], "text": text, "source": "me"} for text in ("grey steps", "again")]
+        self.corpus.write("captions", part, pa.Table.from_pylist(captions, schema=CAPTIONS), CAPTIONS)
+        # A null, a NaN and an embedding are no numbers to travel with a sample.
+        vectors = pa.array([[1.0, 2.0]] * 3, pa.list_(pa.float32(), 2))
+        put_scores(
+            self.corpus, number, "motion", ids, flow=[0.25, None, math.nan], steps=[1.0, 2.0, 3.0], vector=vectors
+        )
+        put_dedup(self.corpus, number, ids)
+
+    @staticmethod
+    def clip(number, ticks, base, first, last):
+        known = {
+            "clip_id": f"{video_id(number)}-{100 * first:09d}-{100 * last:09d}",
+            "video_id": video_id(number),
+            "start_pts": ticks[first],
+            "end_pts": ticks[last],
+            "time_base_num": base.numerator,
+            "time_base_den": base.denominator,
+            "duration_s": (last - first) / 10,
+            "num_frames": last - first,
+            "width": SIZE[0],
+            "height": SIZE[1],
+            "luma_mean": 0.5 + first,
+        }
+        return dict.fromkeys(CLIPS.names) | known
+
+    def judge(self, rejected):
+        """Writes the verdicts of the set `hq`; clips not named are kept."""
+        for number, rows in self.rows.items():
+            ids = [row["clip_id"] for row in rows]
+            table = pa.table([ids, [rejected.get(clip_id, []) for clip_id in ids]], schema=VERDICTS)
+            self.corpus.write("verdicts/hq", part_name(number), table, VERDICTS)
+        record = {"config_hash": "rules", "kept_hash": "kept"}
+        write_json(self.corpus.folder("verdicts/hq") / "rules.json", record)
+
+    @property
+    def ids(self):
+        return [row["clip_id"] for rows in self.rows.values() for row in rows]
+
+    def pack(self, config=CONFIG):
+        """What the driver does; returns the parts done and their counts."""
+        done = {}
+        parts = pack.plan(self.corpus, config, "hq")
+        engine = Engine("local", None, self.corpus.root / "journal")
+        engine.run("pack", pack.PackTask(self.corpus, config.pack, "hq"), parts, done.__setitem__)
+        if parts:
+            pack.finish(self.corpus, "hq")
+        return done
+
+    @property
+    def folder(self):
+        return self.corpus.folder("shards/hq")
+
+    def samples(self, split):
+        shards = ShardSet(self.folder / split)
+        return [shards.read(i) for i in range(len(shards))]
+
+    def files(self):
+        return {str(p.relative_to(self.folder)): p.read_bytes() for p in self.folder.rglob("*") if p.is_file()}
+
+    def failures(self):
+        tables = [pq.ParquetFile(path).read() for path in sorted((self.folder / "failures").glob("*.parquet"))]
+        return {row["clip_id"]: row["error"] for row in pa.concat_tables(tables).to_pylist()}
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    """Seven videos, of which the first clip of the last is rejected, packed."""
+    made = Made(tmp_path_factory.mktemp("corpus") / "out", tmp_path_factory.mktemp("films"), 7)
+    made.judge({made.ids[-3]: ["flow:null"]})
+    made.counts = made.pack()
+    return made
+
+
+def copy(packed, tmp_path):
+    """Another corpus with the same tables and films, whose shards may be spoilt."""
+    shutil.copytree(packed.corpus.root, tmp_path / "out")
+    made = object.__new__(Made)
+    made.__dict__ = packed.__dict__ | {"corpus": Corpus(tmp_path / "out")}
+    return made
+
+
+def test_every_kept_clip_is_packed_once_and_the_sums_hold(packed):
+    keys = [sample.key for split in ("train", "val") for sample in packed.samples(split)]
+    assert sorted(keys) == sorted(set(packed.ids) - {packed.ids[-3]})
+    assert packed.failures() == {}
+    manifest = json.loads((packed.folder / "manifest.json").read_text())
+    assert manifest["kept"] == 20 == manifest["train"] + manifest["val"] and manifest["failed"] == 0
+    assert manifest["train"] > 0 and manifest["val"] > 0 and manifest["kept_hash"] == "kept"
+    assert sum(counts["packed"] for counts in packed.counts.values()) == 20
+    sizes = [s["num_samples"] for s in ShardSet(packed.folder / "train").manifest["shards"]]
+    assert all(size == 4 for size in sizes[:-1]) and 1 <= sizes[-1] <= 4
+
+
+def test_a_sample_holds_exactly_the_frames_and_the_facts_of_its_clip(packed):
+    clips = {row["clip_id"]: (number, k, row) for number, rows in packed.rows.items() for k, row in enumerate(rows)}
+    spans = [range(0, 5), range(5, 13), range(13, 25)]
+    for sample in packed.samples("train") + packed.samples("val"):
+        number, k, row = clips[sample.key]
+        with av.open(io.BytesIO(sample.video)) as container:
+            frames = [number_of(f.to_ndarray(format="rgb24")) for f in container.decode(video=0)]
+        assert frames == list(spans[k])
+        scores = {"luma_mean": row["luma_mean"], "steps": k + 1.0} | ({"flow": 0.25} if k == 0 else {})
+        captions = [{"text": text, "source": "me"} for text in ("grey steps", "again")] if k == 1 else []
+        same = ["video_id", "start_pts", "end_pts", "time_base_num", "time_base_den", "num_frames", "duration_s"]
+        assert sample.meta == {
+            "key": sample.key,
+            "captions": captions,
+            "fps": 10.0,
+            "width": SIZE[0],
+            "height": SIZE[1],
+            "scores": scores,
+            "path": str(packed.films / f"{number}.mp4"),
+            "config_hash": sample.meta["config_hash"],
+            **{name: row[name] for name in same},
+        }
+        assert sample.caption == ("grey steps" if k == 1 else "")
+
+
+def test_clips_of_all_sources_are_mixed(packed):
+    videos = [sample.meta["video_id"] for sample in packed.samples("train")]
+    neighbours = sum(a == b for a, b in pairwise(videos))
+    assert videos != sorted(videos) and neighbours < len(videos) / 2
+    other = CurateConfig(scorers=CONFIG.scorers, pack=PackConfig(samples_per_shard=4, val_share=0.3, seed=1))
+    plans = [dict(make_plan(packed.corpus, config, "hq", "")) for config in (CONFIG, other)]
+    keys = [[key for part in plan for key in plan[part]["key"].to_pylist()] for plan in plans]
+    assert keys[0] != keys[1] and sorted(keys[0]) == sorted(keys[1])
+
+
+def test_a_second_run_has_nothing_to_do(packed):
+    before = packed.files()
+    assert packed.pack() == {} and packed.files() == before
+
+
+def test_the_same_clips_give_the_same_bytes_and_a_lost_index_is_made_again(packed, tmp_path):
+    made, whole = copy(packed, tmp_path), packed.files()
+    lost = made.folder / "train" / "00001.parquet"
+    lost.unlink()
+    assert list(made.pack()) == ["train/00001"] and made.files() == whole
+    shutil.rmtree(made.folder)
+    assert set(made.pack()) == set(packed.counts) and made.files() == whole
+
+
+def test_a_run_that_is_killed_goes_on_where_it_stopped(packed, tmp_path, monkeypatch):
+    made, done, run = copy(packed, tmp_path), [], PackWorker.run
+    shutil.rmtree(made.folder)
+
+    def dying(worker, part):
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(part)
+        return run(worker, part)
+
+    monkeypatch.setattr(PackWorker, "run", dying)
+    with pytest.raises(KeyboardInterrupt):
+        made.pack()
+    assert not (made.folder / "manifest.json").exists()
+    with pytest.raises((RuntimeError, OSError)):
+        pack.finish(made.corpus, "hq")
+    monkeypatch.undo()
+    assert set(made.pack()) == set(packed.counts) - set(done)
+    assert made.files() == packed.files()
+
+
+def test_a_clip_that_fails_is_listed_and_the_rest_goes_on(packed, tmp_path, caplog):
+    made = Made(tmp_path / "out", tmp_path / "films", 4)
+    (made.films / "0.mp4").unlink()
+    (made.films / "1.mp4").write_bytes((made.films / "1.mp4").read_bytes()[:-900])
+    write_video(made.films / "2.mp4", [numbered_frame(k) for k in range(20)], g="9", bf="2")
+    counts = made.pack()
+    failures, ids = made.failures(), made.ids
+    assert all("cannot be opened" in failures[clip_id] for clip_id in ids[:3])
+    assert failures[ids[8]] == "other frames than were scored: 7, not 12"
+    assert ids[6] not in failures and ids[7] not in failures and not set(ids[9:]) & set(failures)
+    assert failures.keys() & set(ids[3:6]), "the truncated file lost at least one clip"
+    packed_keys = {sample.key for split in ("train", "val") for sample in made.samples(split)}
+    assert packed_keys == set(ids) - set(failures)
+    assert sum(c["packed"] + c["failed"] for c in counts.values()) == len(ids)
+    assert f"{len(failures)} of 12 kept clips FAILED" in caplog.text
+
+
+def test_a_clip_that_kills_its_reader_costs_that_clip_alone(packed, tmp_path, monkeypatch):
+    made = copy(packed, tmp_path)
+    shutil.rmtree(made.folder)
+    monkeypatch.setattr("curation.pack_worker.cut_clip", cut_or_die)
+    made.pack()
+    doomed = {clip_id for clip_id in made.ids[:-3] + made.ids[-2:] if clip_id.startswith(video_id(3))}
+    assert made.failures() == dict.fromkeys(doomed, made.failures()[next(iter(doomed))])
+    assert made.failures()[next(iter(doomed))].startswith("crashed")
+
+
+def cut_or_die(path, *span):
+    import os
+
+    from shards.encode import cut_clip
+
+    if path.endswith("3.mp4"):
+        os._exit(9)
+    return cut_clip(path, *span)
+
+
+def test_a_full_disk_stops_the_job_and_blames_no_clip(packed, tmp_path, monkeypatch):
+    made = copy(packed, tmp_path)
+    shutil.rmtree(made.folder)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("curation.pack_worker.Child.call", full)
+    with pytest.raises(OSError, match="No space left"):
+        made.pack()
+    assert not list(made.folder.glob("*/*.tar")) and not list(made.folder.glob("train/*"))
+
+
+def test_validation_shares_no_duplicate_group_and_no_video_that_stands_alone(tmp_path):
+    made = Made(tmp_path / "out", tmp_path / "films", 1)
+    for number in range(1, 40):  # the same film under many ids: only the plan is looked at
+        made.rows[number] = [
+            row | {"video_id": video_id(number), "clip_id": video_id(number) + row["clip_id"][20:]}
+            for row in made.rows[0]
+        ]
+        part, ids = part_name(number), [row["clip_id"] for row in made.rows[number]]
+        made.corpus.write("clips", part, pa.Table.from_pylist(made.rows[number], schema=CLIPS), CLIPS)
+        video = dict.fromkeys(VIDEOS.names) | {"video_id": video_id(number), "path": "a.mp4"}
+        made.corpus.write("videos", part, pa.Table.from_pylist([video], schema=VIDEOS), VIDEOS)
+        made.corpus.write("captions", part, CAPTIONS.empty_table(), CAPTIONS)
+        put_scores(made.corpus, number, "motion", ids, flow=[1.0] * 3, steps=[1.0] * 3)
+        put_dedup(made.corpus, number, ids, [f"group {number // 3}", None, None], [number % 3, None, None])
+    made.judge({})
+    groups = {row[0]["clip_id"]: f"group {number // 3}" for number, row in made.rows.items() if number}
+    sides = {"train": set(), "val": set()}
+    for part, rows in make_plan(made.corpus, CONFIG, "hq", ""):
+        sides[part.split("/")[0]] |= {groups.get(key, key[:20]) for key in rows["key"].to_pylist()}
+    assert not sides["train"] & sides["val"]
+    assert len(sides["train"] | sides["val"]) == 40 + 14 and len(sides["val"]) > 5
+
+
+def test_the_share_for_validation_is_kept_and_grows_by_adding():
+    names = [video_id(n) for n in range(4000)]
+    share = {s: {name for name in names if is_val(name, s)} for s in (0.0, 0.02, 0.1, 1.0)}
+    assert not share[0.0] and share[1.0] == set(names) and share[0.02] < share[0.1]
+    assert abs(len(share[0.02]) / 4000 - 0.02) < 0.007 and abs(len(share[0.1]) / 4000 - 0.1) < 0.015
+
+
+def test_a_set_that_keeps_nothing_is_empty_and_says_so(packed, tmp_path, caplog):
+    made = copy(packed, tmp_path)
+    shutil.rmtree(made.folder)
+    made.judge({clip_id: ["flow:min"] for clip_id in made.ids})
+    with caplog.at_level(logging.WARNING):
+        assert made.pack() == {}
+    assert "EMPTY" in caplog.text
+    assert [len(ShardSet(made.folder / split)) for split in ("train", "val")] == [0, 0]
+    assert json.loads((made.folder / "manifest.json").read_text())["kept"] == 0
+
+
+def test_the_description_tells_other_clips_rules_and_settings(packed, tmp_path):
+    made = copy(packed, tmp_path)
+    before = pack.describe(made.corpus, CONFIG, "hq")
+    assert before == pack.describe(packed.corpus, CONFIG, "hq")
+    assert before != pack.describe(made.corpus, CurateConfig(pack=PackConfig(crf=30)), "hq")
+    made.judge({made.ids[0]: ["flow:min"]})  # as many clips, but another one
+    after = pack.describe(made.corpus, CONFIG, "hq")
+    assert after["kept_clips"]["number"] == 20 and after["kept_clips"]["hash"] != before["kept_clips"]["hash"]
+    with pytest.raises(ValueError, match="is for other clips or settings"):
+        pack.plan(made.corpus, CONFIG, "hq")
+    (made.corpus.folder("verdicts/hq") / "rules.json").unlink()
+    with pytest.raises(ValueError, match="run JOB=filter first"):
+        pack.describe(made.corpus, CONFIG, "hq")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"samples_per_shard": 0}, "pack.samples_per_shard"),
+        ({"val_share": 2.0}, "pack.val_share"),
+        ({"codec": "x"}, "codec"),
+    ],
+)
+def test_a_wrong_configuration_is_named_before_anything_is_written(packed, tmp_path, wrong, named):
+    made = copy(packed, tmp_path)
+    shutil.rmtree(made.folder)
+    with pytest.raises(ValueError, match=named):
+        pack.plan(made.corpus, CurateConfig(scorers=CONFIG.scorers, pack=PackConfig(**wrong)), "hq")
+    assert not made.folder.exists()
