@@ -99,9 +99,8 @@ class _OpenClipScore:
 
     def __call__(self, table: pa.Table, frames: Sequence[Frames]) -> dict[str, Sequence]:
         captions = [texts[0] if texts else None for texts in table["captions"].to_pylist()]
-        pictures = [_three(clip) for clip in frames if clip]
-        embedded = self._embed_images([picture for three in pictures for picture in three])
-        images = iter(embedded.reshape(len(pictures), len(PLACES), -1))
+        embedded = self._embed_images([picture for clip in frames if clip for picture in _three(clip)])
+        images = (embedded[start : start + len(PLACES)] for start in range(0, len(embedded), len(PLACES)))
         texts = iter(self._embed_texts([text for text in captions if text]))
         rows = [
             self._row(next(images) if clip else None, next(texts) if text else None)

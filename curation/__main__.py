@@ -1,0 +1,168 @@
+"""The command line of curation: the only place that turns YAML into objects."""
+
+import fcntl
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+
+from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
+
+from curation.config import CurateConfig
+from curation.demo.config import DemoConfig
+
+CONFIGS = Path("configs/curate")
+DEMO_FOOTAGE = Path("data/demo/footage")
+JOB_NAMES = ("split", "score", "dedup", "filter", "pack", "stats")
+FORCEABLE = ("split", "captions", "score", "dedup", "pack")
+SPARE_BYTES = 2**20
+
+
+def make_parser() -> ArgumentParser:
+    """`run` for the jobs, `demo` for the demo corpus."""
+    parser = ArgumentParser(
+        prog="python -m curation", exit_on_error=False, description="Turns raw video into a curated, packed data set."
+    )
+    commands = parser.add_subcommands(dest="command")
+    run = ArgumentParser(exit_on_error=False, description="Run all jobs, or one. Without --videos: the demo corpus.")
+    run.add_argument("--config", action=ActionConfigFile, help="YAML; may be given again, the later one wins")
+    run.add_argument("--job", choices=["all", *JOB_NAMES], default="all", help="the job to run")
+    run.add_argument("--force", choices=FORCEABLE, help="move the tables of this job, and those built on them, aside")
+    run.add_class_arguments(CurateConfig)
+    commands.add_subcommand("run", run, help="split, score, dedup, filter, pack, stats")
+    demo = ArgumentParser(exit_on_error=False, description="Render the demo corpus: footage with known truth.")
+    demo.add_argument("--out", type=str, default=str(DEMO_FOOTAGE), help="folder for videos, captions and truth")
+    demo.add_class_arguments(DemoConfig)
+    commands.add_subcommand("demo", demo, help="render the demo corpus")
+    return parser
+
+
+def with_default_config(arguments: list[str]) -> list[str]:
+    """Adds the configuration that was not named: the corpus's own, the default, or the demo's."""
+    if arguments[:1] != ["run"] or any(a == "--config" or a.startswith("--config=") for a in arguments):
+        return arguments
+    if not set(arguments).isdisjoint({"-h", "--help"}):
+        return arguments
+    named = {a.split("=")[0] for a in arguments}
+    own = _value(arguments, "--out") and Path(_value(arguments, "--out") or "") / "config.yaml"
+    if own and "--videos" not in named and own.exists():
+        config = own
+    else:
+        config = CONFIGS / ("default.yaml" if named & {"--videos", "--out"} else "demo.yaml")
+    return ["run", "--config", str(config), *arguments[1:]]
+
+
+def _value(arguments: list[str], key: str) -> str | None:
+    for position, argument in enumerate(arguments):
+        if argument.startswith(f"{key}="):
+            return argument.split("=", 1)[1]
+        if argument == key:
+            return arguments[position + 1] if position + 1 < len(arguments) else None
+    return None
+
+
+def demo(options: Namespace, config: DemoConfig) -> None:
+    """Renders the demo corpus."""
+    from curation.demo.corpus import render_corpus
+
+    render_corpus(Path(options.out), config)
+    print(f"demo corpus: {options.out} (videos, captions.parquet, truth)")
+
+
+def run(options: Namespace, config: CurateConfig, resolved: str) -> None:
+    """Runs the jobs over a corpus."""
+    from curation.engine import Engine, stop_ray
+    from curation.jobs import Curation
+    from curation.progress import Screen
+    from curation.tables import Corpus
+    from shards.store import atomic_path
+
+    if config.out is None:
+        raise ValueError("name the folder of the corpus: OUT=<folder> (or `out:` in the YAML)")
+    root = Path(config.out).resolve()
+    jobs = JOB_NAMES if options.job == "all" else (options.job,)
+    with _sole_user(root):
+        if "split" in jobs and config.videos and Path(config.videos) == DEMO_FOOTAGE / "videos":
+            _render_missing_demo()
+        engine = Engine(config.engine, config.workers, root / "journal")
+        try:
+            Curation(Corpus(root), config, engine, Screen()).run(jobs, options.force)
+        finally:
+            stop_ray()
+        with atomic_path(root / "config.yaml") as temporary:
+            temporary.write_text(resolved, encoding="utf-8")
+
+
+def _render_missing_demo() -> None:
+    if not (DEMO_FOOTAGE / "corpus.json").exists():
+        print("rendering the demo corpus (once) ...", flush=True)
+        demo(Namespace(out=str(DEMO_FOOTAGE)), DemoConfig())
+
+
+@contextmanager
+def _sole_user(root: Path) -> Iterator[None]:
+    """Holds the corpus alone, once it is known that it can be written to.
+
+    Raises:
+        ValueError: the disk is full or read-only, or another run holds the corpus.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root) as probe:
+            probe.write(b"\0" * SPARE_BYTES)
+            probe.flush()
+        lock = (root / ".lock").open("w")
+    except OSError as error:
+        raise ValueError(
+            f"OUT={root} cannot be written to: {error.strerror}. Free space there or name another"
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ValueError(f"another run works in OUT={root}; wait for it, or name another folder") from error
+        yield
+
+
+def main(arguments: list[str]) -> int:
+    """Parses, runs, and turns what a user can mend into one line; RUSHES_DEBUG=1 shows where it came from."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
+    parser = make_parser()
+    try:
+        parsed = parser.parse_args(with_default_config(arguments))
+    except ArgumentError as error:
+        print(f"error: {error}\n`python -m curation run --help` lists every key", file=sys.stderr)
+        return 2
+    options = parsed[parsed.command] if parsed.command else None
+    if options is None:
+        parser.print_help()
+        return 2
+    resolved = parser.dump(parsed)
+    try:
+        built = parser.instantiate(parsed)[parsed.command]
+        if parsed.command == "demo":
+            demo(options, _as(DemoConfig, built))
+        else:
+            run(options, _as(CurateConfig, built), resolved)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on where it stopped", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, RuntimeError) as error:
+        if os.environ.get("RUSHES_DEBUG"):
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _as(config_class, built: Namespace):
+    """The dataclass from its share of the parsed arguments."""
+    return config_class(**{field.name: built[field.name] for field in fields(config_class)})
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,83 @@
+"""What curation measures, against the known truth of a demo corpus."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from demo_corpus import curate_demo, read, render_corpus_once
+
+from curation.demo.config import DemoConfig
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory) -> Path:
+    return render_corpus_once(tmp_path_factory, DemoConfig(seed=7, num_videos=24, workers=2))
+
+
+@pytest.fixture(scope="module")
+def curated(footage, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("curated")
+    assert curate_demo(footage, out, "--engine", "ray") == 0
+    return out
+
+
+def test_hard_cuts_are_found(footage, curated):
+    cuts = pq.read_table(footage / "truth/cuts.parquet").to_pylist()
+    videos = {Path(row["path"]).name: row for row in read(curated, "videos") if row["status"] == "ok"}
+    whole = [cut for cut in cuts if cut["kind"] == "hard" and cut["path"] in videos and "corrupt" not in cut["path"]]
+    found = [cut for cut in whole if _near(cut["start_pts"], videos[cut["path"]]["cuts_pts"], videos[cut["path"]])]
+    assert len(whole) > 40 and len(found) >= 0.95 * len(whole)
+
+
+def _near(pts: int, cuts_pts: list[int], video: dict) -> bool:
+    frame_ticks = video["time_base_den"] / video["time_base_num"] / video["fps"]
+    return any(abs(cut - pts) <= 2.1 * frame_ticks for cut in cuts_pts)
+
+
+@pytest.fixture(scope="module")
+def clips(footage, curated) -> list[dict]:
+    """Clips with their scores and with the faults of the scene that they lie in (they overlap it by nine tenths)."""
+    scenes = pq.read_table(footage / "truth/scenes.parquet").to_pylist()
+    rows = pq.read_table(curated / "stats/clips.parquet").to_pylist()
+    return [row | {"faults": scene["faults"]} for row in rows for scene in scenes if _same(row, scene)]
+
+
+def _same(clip: dict, scene: dict) -> bool:
+    overlap = min(clip["end_s"], scene["end_s"]) - max(clip["start_s"], scene["start_s"])
+    longest = max(clip["duration_s"], scene["end_s"] - scene["start_s"])
+    return Path(clip["path"]).name == scene["path"] and overlap >= 0.9 * longest
+
+
+def auc(lower: list[float], higher: list[float]) -> float:
+    """Chance that a value of the second list lies above one of the first."""
+    low, high = np.array(lower)[:, None], np.array(higher)[None, :]
+    return float((low < high).mean() + 0.5 * (low == high).mean())
+
+
+@pytest.mark.parametrize(
+    ("fault", "column", "floor"),
+    [
+        ("still", "motion", 0.97),
+        ("wrong_caption", "clip_similarity", 0.97),
+        ("dark", "luma_mean", 0.97),
+        ("blur", "sharpness", 0.97),
+    ],
+)
+def test_a_planted_fault_is_at_the_bottom_of_its_score(clips, fault, column, floor):
+    faulty = [c[column] for c in clips if fault in c["faults"] and c[column] is not None]
+    clean = [c[column] for c in clips if not c["faults"] and c[column] is not None]
+    assert len(faulty) >= 2 and len(clean) >= 20
+    assert auc(faulty, clean) >= floor
+
+
+def test_rules_reject_what_they_are_aimed_at_and_keep_the_rest(clips):
+    rejected = {
+        fault: [c for c in clips if fault in c["faults"]] for fault in ("still", "wrong_caption", "dark", "blur")
+    }
+    for fault, mine in rejected.items():
+        assert np.mean([bool(c["rejected_by_pretrain"]) for c in mine]) >= 0.9, fault
+    clean = [c for c in clips if not c["faults"]]
+    assert np.mean([c["kept_pretrain"] for c in clean]) >= 0.85
