@@ -79,18 +79,24 @@ def run(options: Namespace, config: CurateConfig, resolved: str) -> None:
     from curation.jobs import Curation
     from curation.progress import Screen
     from curation.tables import Corpus
-    from shards.store import atomic_path
+    from shards.store import atomic_path, remove_temporaries
 
     if config.out is None:
         raise ValueError("name the folder of the corpus: OUT=<folder> (or `out:` in the YAML)")
     root = Path(config.out).resolve()
     jobs = JOB_NAMES if options.job == "all" else (options.job,)
     with _sole_user(root):
+        remove_temporaries(root)
         if "split" in jobs and config.videos and Path(config.videos) == DEMO_FOOTAGE / "videos":
             _render_missing_demo()
         engine = Engine(config.engine, config.workers, root / "journal")
         try:
             Curation(Corpus(root), config, engine, Screen()).run(jobs, options.force)
+        except OSError as error:
+            raise ValueError(
+                f"OUT={root}: {error.strerror or error}. What is finished stands; the same command goes on from there "
+                "once that is mended"
+            ) from error
         finally:
             stop_ray()
         with atomic_path(root / "config.yaml") as temporary:

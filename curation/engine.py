@@ -138,7 +138,7 @@ def _run_on_ray(
                 finished(part, ray.get(answer))
                 idle.append(actor)
             except RayTaskError as error:
-                raise error.as_instanceof_cause() from None
+                raise error.cause from None  # as in one process; Ray's own words would hide it
             except ActorDiedError as error:
                 deaths[part] += 1
                 if deaths[part] > MAX_WORKER_DEATHS:

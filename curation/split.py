@@ -1,9 +1,9 @@
 """Job 1: every video is read once, in a child that may die without harm; out come videos, clips and proxies."""
 
-import shutil
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from curation.child import Child, ChildDied
 from curation.config import SplitConfig
@@ -38,13 +38,11 @@ class SplitWorker(PartWorker):
 
     def run(self, part: str) -> Counts:
         """Writes the part's tables; `videos` comes last, so that its presence means the part is done."""
-        scratch = self._corpus.folder("proxies") / f".{part}"
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir(parents=True)
-        try:
-            return self._split(part, scratch)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+        proxies = self._corpus.folder("proxies")
+        proxies.mkdir(parents=True, exist_ok=True)
+        # A name of its own: the worker of a killed run may still be at this part for a moment.
+        with TemporaryDirectory(prefix=f".{part}.", suffix=".tmp", dir=proxies) as scratch:
+            return self._split(part, Path(scratch))
 
     def _split(self, part: str, scratch: Path) -> Counts:
         paths = self._task.videos[part]

@@ -161,7 +161,7 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
         raise ValueError(f"table does not fit its schema: missing {sorted(missing)}, unexpected {sorted(extra)}")
     try:
         return table.select(schema.names).cast(schema)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise ValueError(f"table does not fit its schema: {error}") from error
 
 
