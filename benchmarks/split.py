@@ -13,11 +13,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from curation.config import SplitConfig
-from curation.corpus import list_videos
+from curation.listing import list_videos
 from curation.read_video import read_video
 from shards.video import VideoError, open_video
 
-CPU_FLOOR = 4.0  # the job may cost at most this many times bare decoding
+CPU_FLOOR = 3.5  # the job may cost at most this many times bare decoding
 
 
 def bare(path: str) -> int:

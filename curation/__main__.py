@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
+import yaml
 from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
 
 from curation.config import CurateConfig
@@ -19,6 +20,8 @@ CONFIGS = Path("configs/curate")
 DEMO_FOOTAGE = Path("data/demo/footage")
 JOB_NAMES = ("split", "score", "dedup", "filter", "pack", "stats")
 FORCEABLE = ("split", "captions", "score", "dedup", "pack")
+OF_THIS_RUN = ("config", "job", "force", "limit")  # not remembered with the corpus
+TABLE_FOLDERS = ("inputs", "videos", "clips", "captions", "proxies", "scores", "verdicts", "shards", "stats")
 SPARE_BYTES = 2**20
 
 
@@ -74,33 +77,55 @@ def demo(options: Namespace, config: DemoConfig) -> None:
 
 
 def run(options: Namespace, config: CurateConfig, resolved: str) -> None:
-    """Runs the jobs over a corpus."""
+    """Runs the jobs over a corpus, and remembers the configuration there for runs that name none.
+
+    Raises:
+        ValueError: something that the user can mend; says what and how.
+    """
     from curation.engine import Engine, stop_ray
     from curation.jobs import Curation
     from curation.progress import Screen
     from curation.tables import Corpus
-    from shards.store import atomic_path, remove_temporaries
+    from shards.store import atomic_path
 
     if config.out is None:
         raise ValueError("name the folder of the corpus: OUT=<folder> (or `out:` in the YAML)")
     root = Path(config.out).resolve()
     jobs = JOB_NAMES if options.job == "all" else (options.job,)
+    if options.force and ("split" if options.force == "captions" else options.force) not in jobs:
+        raise ValueError(f"FORCE={options.force} with JOB={options.job}: leave JOB out, or name the job that is forced")
+
+    def remember() -> None:
+        with atomic_path(root / "config.yaml") as temporary:
+            temporary.write_text(resolved, encoding="utf-8")
+
     with _sole_user(root):
-        remove_temporaries(root)
+        _clean(root)
         if "split" in jobs and config.videos and Path(config.videos) == DEMO_FOOTAGE / "videos":
             _render_missing_demo()
         engine = Engine(config.engine, config.workers, root / "journal")
         try:
-            Curation(Corpus(root), config, engine, Screen()).run(jobs, options.force)
+            Curation(Corpus(root), config, engine, Screen()).run(jobs, options.force, remember)
         except OSError as error:
             raise ValueError(
-                f"OUT={root}: {error.strerror or error}. What is finished stands; the same command goes on from there "
-                "once that is mended"
+                f"{_words(error, root)}. What is finished stands; once that is mended, the same command goes on"
             ) from error
         finally:
             stop_ray()
-        with atomic_path(root / "config.yaml") as temporary:
-            temporary.write_text(resolved, encoding="utf-8")
+
+
+def _words(error: OSError, root: Path) -> str:
+    """What went wrong, with the file or else the corpus."""
+    where, what = str(error.filename or root), error.strerror or str(error)
+    return what if where in what else f"{where}: {what}"
+
+
+def _clean(root: Path) -> None:
+    """Removes what a killed run left unfinished in our own folders."""
+    from shards.store import remove_temporaries
+
+    for table in TABLE_FOLDERS:
+        remove_temporaries(root / table)
 
 
 def _render_missing_demo() -> None:
@@ -147,22 +172,27 @@ def main(arguments: list[str]) -> int:
     if options is None:
         parser.print_help()
         return 2
-    resolved = parser.dump(parsed)
     try:
         built = parser.instantiate(parsed)[parsed.command]
         if parsed.command == "demo":
             demo(options, _as(DemoConfig, built))
         else:
-            run(options, _as(CurateConfig, built), resolved)
+            run(options, _as(CurateConfig, built), _to_remember(parser.dump(parsed)))
     except KeyboardInterrupt:
         print("interrupted; the same command goes on where it stopped", file=sys.stderr)
         return 130
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, OSError, RuntimeError, ArgumentError) as error:
         if os.environ.get("RUSHES_DEBUG"):
             raise
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _to_remember(dumped: str) -> str:
+    """The configuration of the corpus out of all that was parsed: YAML that --config takes."""
+    keys = {key: value for key, value in yaml.safe_load(dumped)["run"].items() if key not in OF_THIS_RUN}
+    return yaml.safe_dump(keys, sort_keys=False, allow_unicode=True)
 
 
 def _as(config_class, built: Namespace):

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from curation.corpus import first_paths
 from curation.funnel import Amount, Sum
 from curation.joined import ERROR_SUFFIX, num_rows
+from curation.pack_plan import set_files
 from curation.tables import Corpus
 from shards.store import read_json
 
@@ -54,22 +55,30 @@ def _ranked(counter: Counter[str]) -> dict[str, int]:
 
 
 def _inputs(corpus: Corpus) -> list[Sum]:
-    """Files = unique videos + byte copies; unique videos = split + failed + quarantined."""
-    unique = {part: len(paths) for part, paths in first_paths(corpus).items()}
-    ids = corpus.read_all("inputs", ["video_id"])["video_id"]
-    videos = Amount("unique videos", sum(unique.values()))
-    copies = sum(times - 1 for times in _value_counts(ids).values())
-    statuses, errors = Counter(), {"failed": Counter(), "quarantined": Counter()}
+    """Files = unique videos + byte copies; unique videos = split + failed + quarantined.
+
+    A row of `videos` counts for the video that it names, in the part where that was first listed, and for no other.
+    """
+    unique = first_paths(corpus)
+    listed = corpus.read_all("inputs", ["path", "video_id"])
+    videos = Amount("unique videos", sum(map(len, unique.values())))
+    copies = sum(times - 1 for times in _value_counts(listed["video_id"]).values())
+    strange, statuses, errors = 0, Counter(), {"failed": Counter(), "quarantined": Counter()}
     for part in corpus.parts("videos"):
-        rows = corpus.read("videos", part, ["status", "error"])
+        rows = corpus.read("videos", part, ["video_id", "status", "error"])
+        is_listed = pc.is_in(rows["video_id"], value_set=pa.array(unique.get(part, {}), pa.string()))
+        strange += len(rows) - pc.count_distinct(rows["video_id"].filter(is_listed)).as_py()
+        rows = rows.filter(is_listed)
         statuses.update(_value_counts(rows["status"]))
         for status, counter in errors.items():
             counter.update(by_cause(rows["error"].filter(pc.equal(rows["status"], status)).drop_null().to_pylist()))
     parts = [Amount("split", statuses["ok"])]
     parts += [Amount(status, statuses[status], reasons=_ranked(errors[status])) for status in errors]
-    pending = sum(number for part, number in unique.items() if not corpus.has("videos", part))
-    files = Sum("split", "files", Amount("files", len(ids)), [videos, Amount("byte copies", copies)])
-    return [files, Sum("split", "videos", videos, parts + _pending("split", pending))]
+    pending = sum(len(paths) for part, paths in unique.items() if not corpus.has("videos", part))
+    number = pc.count_distinct(listed["path"]).as_py()  # by their names, for their ids are what is to be proved
+    files = Sum("split", "files", Amount("files", number), [videos, Amount("byte copies", copies)])
+    sums = [files, Sum("split", "videos", videos, parts + _pending("split", pending))]
+    return sums + ([Sum("split", "strangers", Amount("videos never listed, or twice", strange), [])] if strange else [])
 
 
 def _pending(verb: str, number: int, hours: float | None = None) -> list[Amount]:
@@ -145,7 +154,7 @@ def _filtered(corpus: Corpus, name: str) -> Sum:
 
 
 def _packed(corpus: Corpus, name: str, kept: Amount) -> Sum:
-    """Kept = train + val + failed; what was kept when packing ended, if the set was filtered anew since."""
+    """Kept = train + val + failed; what was kept when packing began, if the set was filtered anew since."""
     table = f"shards/{name}"
     rows = {kind: sum(_rows_below(corpus, f"{table}/{kind}").values()) for kind in ("train", "val")}
     errors = Counter()
@@ -153,14 +162,20 @@ def _packed(corpus: Corpus, name: str, kept: Amount) -> Sum:
         errors.update(by_cause(corpus.read(f"{table}/failures", stem, ["error"])["error"].to_pylist()))
     parts = [Amount(kind, number) for kind, number in rows.items()]
     parts.append(Amount("failed", errors.total(), reasons=_ranked(errors)))
-    manifest = corpus.folder(table) / PACK_DONE
-    if not manifest.exists():
-        missing = (kept.count or 0) - sum(part.count or 0 for part in parts)
-        return Sum("pack", name, kept, parts + _pending("packed", max(0, missing)))
-    packed = read_json(manifest)
-    if packed["kept_hash"] != read_json(corpus.folder(f"verdicts/{name}") / "rules.json")["kept_hash"]:
+    is_done = (corpus.folder(table) / PACK_DONE).exists()
+    record = corpus.folder(table) / PACK_DONE if is_done else set_files(corpus, name).plan_list
+    if record.exists() and (packed := read_json(record))["kept_hash"] != _kept_hash(corpus, name):
         kept = Amount("kept by earlier rules", packed["kept"])
+    if not is_done:
+        missing = (kept.count or 0) - sum(part.count or 0 for part in parts)
+        parts += _pending("packed", max(0, missing))
     return Sum("pack", name, kept, parts)
+
+
+def _kept_hash(corpus: Corpus, name: str) -> str | None:
+    """Tells which clips a set keeps now; None while it is being filtered anew."""
+    rules = corpus.folder(f"verdicts/{name}") / "rules.json"
+    return read_json(rules)["kept_hash"] if rules.exists() else None
 
 
 def _rows_below(corpus: Corpus, table: str) -> dict[str, int]:

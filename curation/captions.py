@@ -1,15 +1,21 @@
 """Captions that users bring: as a table, or as a text file beside the video."""
 
+import logging
 from collections import defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
 
-from curation.corpus import read_user_table
+from curation.corpus import input_paths
 from curation.guard import ConfigChanged
 from curation.tables import Corpus
+from curation.user_table import read_user_table, resolved, texts
 from shards.schema import CAPTIONS, from_rows
+
+logger = logging.getLogger(__name__)
 
 MIN_COVER = 0.5
 COLUMNS = ("path", "start_s", "end_s", "text", "source")
@@ -40,8 +46,10 @@ class Captions:
         """Args: table: file with `path, text` and optionally `start_s, end_s, source`; relative paths count from it.
 
         Raises:
-            ValueError: the table cannot be read or lacks a column; names the file.
+            ValueError: the table cannot be read or lacks a column, or a row has no path, or words that are no text;
+                names the file.
         """
+        self._table = table
         self._by_path: dict[str, list[Caption]] = defaultdict(list)
         if table is not None:
             self._read(Path(table))
@@ -59,21 +67,38 @@ class Captions:
         if not source.is_file():
             raise ValueError(f"captions: {source} is not there")
         table = read_user_table(source)
+        table = table.select([name for name in COLUMNS if name in table.column_names])
         missing = {"path", "text"} - set(table.column_names)
         if missing:
             raise ValueError(
                 f"captions: {source} lacks the columns {sorted(missing)}; it may have {', '.join(COLUMNS)}"
             )
-        for row in table.select([name for name in COLUMNS if name in table.column_names]).to_pylist():
-            if row["text"]:
-                path = str((source.parent / row["path"]).resolve())
+        texts(table, "text", source)
+        for path, row in zip(resolved(table, source), table.to_pylist(), strict=True):
+            if row["text"]:  # empty words are no caption
                 self._by_path[path].append(_caption(row, source))
+
+    def of_copies(self, paths: Iterable[str]) -> list[Caption]:
+        """Captions of one video that lies at several paths, in the order of the paths; equal ones count once."""
+        return list(dict.fromkeys(caption for path in paths for caption in self.of(path)))
+
+    def warn_unmatched(self, known: Collection[str]) -> None:
+        """Warns of the table's captions whose path is none of those known: a wrong path must not go unseen."""
+        lost = {path: len(captions) for path, captions in self._by_path.items() if path not in known}
+        if lost:
+            logger.warning(
+                "%d captions of %d files in %s match no file of this corpus, e.g. %s",
+                sum(lost.values()),
+                len(lost),
+                self._table,
+                next(iter(lost)),
+            )
 
 
 def _caption(row: dict, source: Path) -> Caption:
     try:
         start_s, end_s = (None if row.get(key) in (None, "") else float(row[key]) for key in ("start_s", "end_s"))
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(
             f"captions: {source}: start_s and end_s must be numbers ({error}) for {row['path']}"
         ) from error
@@ -91,14 +116,14 @@ def assign(captions: list[Caption], clips: list[dict]) -> list[dict]:
 
 
 def write_captions(corpus: Corpus, captions: Captions) -> int:
-    """Writes the `captions` parts that are missing; returns how many.
+    """Writes the `captions` parts that are missing; returns how many. Warns of captions that match no input file.
 
     Raises:
         ConfigChanged: the captions of a clip that was captioned before are others now.
     """
-    written = 0
+    written, copies = 0, input_paths(corpus)
     for part in corpus.parts("clips"):
-        table = _of_part(corpus, part, captions)
+        table = _of_part(corpus, part, captions, copies)
         if not corpus.has("captions", part):
             corpus.write("captions", part, table, CAPTIONS)
             written += 1
@@ -107,15 +132,17 @@ def write_captions(corpus: Corpus, captions: Captions) -> int:
                 f"the captions of clips in {corpus.path('clips', part)} have changed since they were scored. Bring the "
                 "old captions back, or say FORCE=captions: it moves the old ones, and what was built on them, aside"
             )
+    captions.warn_unmatched(set(chain.from_iterable(copies.values())))
     return written
 
 
-def _of_part(corpus: Corpus, part: str, captions: Captions) -> pa.Table:
-    paths = dict(zip(*corpus.read("videos", part, ["video_id", "path"]).to_pydict().values(), strict=True))
+def _of_part(corpus: Corpus, part: str, captions: Captions, copies: dict[str, list[str]]) -> pa.Table:
+    read = dict(zip(*corpus.read("videos", part, ["video_id", "path"]).to_pydict().values(), strict=True))
+    paths = {video_id: dict.fromkeys([path, *copies.get(video_id, ())]) for video_id, path in read.items()}
     clips = defaultdict(list)
     for clip in corpus.read("clips", part, ["clip_id", "video_id", "start_s", "end_s"]).to_pylist():
         clips[clip["video_id"]].append(clip)
-    rows = [row for video_id, mine in clips.items() for row in assign(captions.of(paths[video_id]), mine)]
+    rows = [row for video_id, mine in clips.items() for row in assign(captions.of_copies(paths[video_id]), mine)]
     return from_rows(rows, CAPTIONS)
 
 

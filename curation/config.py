@@ -11,6 +11,16 @@ from curation.splitter import Splitter
 from curation.splitters.adaptive import Adaptive
 
 
+def need(holds: bool, key: str, words: str) -> None:
+    """Refuses a value: the message names the key.
+
+    Raises:
+        ValueError: it does not hold.
+    """
+    if not holds:
+        raise ValueError(f"{key}: {words}")
+
+
 @dataclass(frozen=True)
 class InputsConfig:
     """How listed files are grouped into parts, the unit of work and of resuming."""
@@ -19,6 +29,10 @@ class InputsConfig:
     """A part is closed at this many videos ..."""
     part_max_bytes: int = 256 * 2**20
     """... or at this many bytes of input, whichever comes first."""
+
+    def __post_init__(self) -> None:
+        need(self.part_max_videos >= 1, "inputs.part_max_videos", "must be at least 1")
+        need(self.part_max_bytes >= 1, "inputs.part_max_bytes", "must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -33,6 +47,10 @@ class LimitsConfig:
     """Frames of one video."""
     attempts: int = 2
     """Tries of a video whose reader crashed, hung or ran out of memory; an exception is final at once."""
+
+    def __post_init__(self) -> None:
+        for key in ("wall_s", "max_pixels", "max_frames", "attempts"):
+            need(getattr(self, key) > 0, f"split.limits.{key}", "must be above 0")
 
 
 @dataclass(frozen=True)
@@ -57,6 +75,14 @@ class SplitConfig:
     """Threads of the video decoder in each worker; 0 lets it choose."""
     limits: LimitsConfig = LimitsConfig()
     """When a video is given up."""
+
+    def __post_init__(self) -> None:
+        for key in ("max_clip_s", "proxy_fps", "proxy_short_side_px"):
+            need(getattr(self, key) > 0, f"split.{key}", "must be above 0")
+        for key in ("min_clip_s", "trim_s", "decoder_threads"):
+            need(getattr(self, key) >= 0, f"split.{key}", "must not be below 0")
+        need(self.min_clip_s <= self.max_clip_s, "split.min_clip_s", "must not be above split.max_clip_s")
+        need(1 <= self.proxy_quality <= 100, "split.proxy_quality", "lies in 1..100")
 
 
 @dataclass(frozen=True)
@@ -98,7 +124,7 @@ class PackConfig:
     samples_per_shard: int = 256
     """Samples in one tar."""
     val_share: float = 0.02
-    """Share of duplicate groups (else videos) whose clips go to `val`, chosen by hash."""
+    """Share of videos whose clips go to `val`, chosen by hash; videos that share duplicates go together."""
     seed: int = 0
     """Seed of the shuffle over all sources."""
     short_side_px: int | None = None
@@ -141,3 +167,9 @@ class CurateConfig:
     """Rule sets by name; each is packed."""
     pack: PackConfig = PackConfig()
     """Job 5."""
+
+    def __post_init__(self) -> None:
+        need(self.limit is None or self.limit >= 1, "limit", "must be at least 1")
+        need(self.workers is None or self.workers >= 1, "workers", "must be at least 1")
+        for name in [*self.scorers, *self.sets]:
+            need(name.isidentifier(), f"`{name}`", "names of scorers and sets are letters, digits and underscores")

@@ -1,16 +1,12 @@
-"""The inputs of a corpus: lists files, hashes them, and groups them into parts that never change afterwards."""
+"""The inputs of a corpus: hashes files and groups them into parts that never change afterwards."""
 
-import csv
-import glob
 import hashlib
-import json
 import logging
-from collections import Counter
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from curation.config import InputsConfig
 from curation.tables import Corpus, part_name
@@ -18,98 +14,7 @@ from shards.schema import INPUTS
 
 logger = logging.getLogger(__name__)
 
-VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .mkv .webm .avi .ts .m2ts .mts .mpg .mpeg .3gp .3g2 .flv .wmv .asf .ogv .mxf .gif .h264 .264 .h265"
-    " .hevc .265 .ivf .obu .vob .y4m".split()
-)
-TABLE_SUFFIXES = frozenset({".parquet", ".csv", ".jsonl"})
 HASH_CHUNK_BYTES = 2**20
-
-
-def list_videos(videos: str) -> pa.Table:
-    """The files that `videos` names, sorted by path: column `path` (absolute), and a table's other columns.
-
-    Args:
-        videos: a folder (searched below), a glob, or a table (.parquet, .csv, .jsonl) with a `path` column, whose
-            relative paths count from the table's folder.
-
-    Raises:
-        ValueError: nothing is there, or the table has no `path` column; says what to do.
-    """
-    source = Path(videos).expanduser()
-    if source.is_dir():
-        return _named(_videos_below(source), videos)
-    if source.suffix.lower() in TABLE_SUFFIXES and source.is_file():
-        return _from_table(source)
-    if source.is_file():
-        return _named([source], videos)
-    if "://" in videos:
-        raise ValueError(f"VIDEOS={videos}: addresses are not read yet; copy the files and name the local folder")
-    found = [Path(path) for path in glob.glob(str(source), recursive=True)]
-    if not found and not glob.has_magic(videos):
-        raise ValueError(f"VIDEOS={videos}: there is no such folder or file")
-    return _named([path for path in found if path.is_file()], videos)
-
-
-def _videos_below(folder: Path) -> list[Path]:
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    others = Counter(path.suffix.lower() or "(no suffix)" for path in files if not _is_video(path))
-    if others:
-        listed = ", ".join(f"{count} {suffix}" for suffix, count in others.most_common())
-        logger.info("%s: files that are no video by their suffix are not listed: %s", folder, listed)
-    return [path for path in files if _is_video(path)]
-
-
-def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES
-
-
-def _named(paths: list[Path], videos: str) -> pa.Table:
-    if not paths:
-        suffixes = " ".join(sorted(VIDEO_SUFFIXES))
-        raise ValueError(f"VIDEOS={videos}: no video file there (looked for {suffixes})")
-    return pa.table({"path": sorted({str(path.resolve()) for path in paths})})
-
-
-def read_user_table(path: Path) -> pa.Table:
-    """A table as users bring it: .parquet, .csv (header line), or .jsonl.
-
-    Raises:
-        ValueError: it cannot be read; names the file.
-    """
-    try:
-        if path.suffix.lower() == ".parquet":
-            return pq.ParquetFile(path).read()
-        with path.open(encoding="utf-8", newline="") as lines:
-            rows = (
-                list(csv.DictReader(lines)) if path.suffix.lower() == ".csv" else [json.loads(line) for line in lines]
-            )
-        return pa.Table.from_pylist(rows)
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise ValueError(f"{path} cannot be read as a table: {error}") from error
-
-
-def _from_table(source: Path) -> pa.Table:
-    table = read_user_table(source)
-    if "path" not in table.column_names:
-        raise ValueError(f"VIDEOS={source}: no column `path`; it has {', '.join(table.column_names) or 'none'}")
-    clash = set(table.column_names) & (set(INPUTS.names) - {"path"})
-    if clash:
-        raise ValueError(f"VIDEOS={source}: rename the columns {sorted(clash)}; Rushes writes columns of that name")
-    paths = pa.array([str((source.parent / path).resolve()) for path in table["path"].to_pylist()], pa.string())
-    table = table.set_column(table.column_names.index("path"), "path", paths)
-    if len(set(paths.to_pylist())) < len(table):
-        raise ValueError(f"VIDEOS={source}: the same path stands in more than one row; name each file once")
-    return table.sort_by("path")
-
-
-def sample_stably(table: pa.Table, limit: int | None) -> pa.Table:
-    """The first `limit` rows by a hash of the file's name: a larger limit keeps those of a smaller one."""
-    if limit is None or limit >= len(table):
-        return table
-    ranks = [hashlib.blake2b(Path(path).name.encode()).digest() for path in table["path"].to_pylist()]
-    chosen = sorted(sorted(range(len(table)), key=ranks.__getitem__)[:limit])
-    return table.take(chosen)
 
 
 def update_inputs(corpus: Corpus, listed: pa.Table, config: InputsConfig) -> int:
@@ -120,6 +25,7 @@ def update_inputs(corpus: Corpus, listed: pa.Table, config: InputsConfig) -> int
     """
     known = _known(corpus)
     _refuse_changed(corpus, known, listed)
+    _tell_absent(known, listed["path"].to_pylist())
     mask = [path not in known for path in listed["path"].to_pylist()]
     new = listed.filter(pa.array(mask, pa.bool_()))
     number = len(corpus.parts("inputs"))
@@ -153,6 +59,15 @@ def _refuse_changed(corpus: Corpus, known: dict[str, tuple], listed: pa.Table) -
         )
 
 
+def _tell_absent(known: Iterable[str], listed: list[str]) -> None:
+    absent = sorted(set(known) - set(listed))
+    if absent:
+        words = (
+            "%d files of this corpus are not in VIDEOS now (nor in its LIMIT), e.g. %s; what was made from them stays"
+        )
+        logger.info(words, len(absent), absent[0])
+
+
 def _stamp(path: str) -> tuple[int | None, int | None]:
     try:
         status = Path(path).stat()
@@ -176,8 +91,13 @@ def video_id(path: str) -> str:
             while chunk := file.read(HASH_CHUNK_BYTES):
                 digest.update(chunk)
     except OSError:
-        digest = hashlib.blake2b(f"unreadable {path}".encode(), digest_size=10)
+        return unreadable_id(path)
     return digest.hexdigest()
+
+
+def unreadable_id(path: str) -> str:
+    """The id of a file that cannot be read: over its name, so that it has a row like any other."""
+    return hashlib.blake2b(f"unreadable {path}".encode(), digest_size=10).hexdigest()
 
 
 def _group(table: pa.Table, config: InputsConfig) -> Iterator[pa.Table]:
@@ -193,15 +113,29 @@ def _group(table: pa.Table, config: InputsConfig) -> Iterator[pa.Table]:
         yield table.slice(start)
 
 
-def first_paths(corpus: Corpus) -> dict[str, dict[str, str]]:
-    """For each part, video_id -> path of the unique videos whose first file is listed there, in order of listing."""
+def first_paths(corpus: Corpus, parts: Iterable[str] | None = None) -> dict[str, dict[str, str]]:
+    """For each part, video_id -> path of the unique videos whose first file is listed there, in order of listing.
+
+    Only `parts` are returned, but all are read: a copy belongs to the part that listed the content first.
+    """
+    wanted = None if parts is None else set(parts)
     seen: set[str] = set()
     owners: dict[str, dict[str, str]] = {}
     for part in corpus.parts("inputs"):
-        rows = corpus.read("inputs", part, ["video_id", "path"]).to_pylist()
-        owners[part] = {}
-        for row in rows:
+        mine: dict[str, str] = {}
+        for row in corpus.read("inputs", part, ["video_id", "path"]).to_pylist():
             if row["video_id"] not in seen:
                 seen.add(row["video_id"])
-                owners[part][row["video_id"]] = row["path"]
+                mine[row["video_id"]] = row["path"]
+        if wanted is None or part in wanted:
+            owners[part] = mine
     return owners
+
+
+def input_paths(corpus: Corpus) -> dict[str, list[str]]:
+    """video_id -> paths of all files with that content, in order of listing."""
+    paths: dict[str, list[str]] = defaultdict(list)
+    for part in corpus.parts("inputs"):
+        for row in corpus.read("inputs", part, ["video_id", "path"]).to_pylist():
+            paths[row["video_id"]].append(row["path"])
+    return dict(paths)

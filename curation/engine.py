@@ -60,9 +60,12 @@ class Engine:
         """Does every part; calls `done(part, counts)` as each one ends, in any order.
 
         Raises:
-            RuntimeError: a part's worker died more than twice; names the part.
+            ValueError: `workers` is below 1, or no machine has what a worker needs.
+            RuntimeError: a part's worker died more than twice, or a worker cannot be started; names the part or job.
             Exception: whatever a part raised.
         """
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"workers: {self.workers} is not at least 1; leave it out to take as many as fit")
         if not parts:
             return
 
@@ -72,7 +75,7 @@ class Engine:
             done(part, counts)
 
         run = _run_on_ray if self.kind == "ray" else _run_here
-        run(task, parts, self.workers, finished)
+        run(job, task, parts, self.workers, finished)
 
     def _note(self, **entry: object) -> None:
         """Attempts, times and hosts go here and nowhere else: tables stay equal from run to run."""
@@ -107,7 +110,9 @@ class _RemoteTimed(_Timed):
         super().__init__(pickle.loads(pickled_task))
 
 
-def _run_here(task: PartTask, parts: Sequence[str], workers: int | None, finished: Callable[[str, Any], None]) -> None:
+def _run_here(
+    job: str, task: PartTask, parts: Sequence[str], workers: int | None, finished: Callable[[str, Any], None]
+) -> None:
     worker = _Timed(task)
     try:
         for part in parts:
@@ -117,12 +122,13 @@ def _run_here(task: PartTask, parts: Sequence[str], workers: int | None, finishe
 
 
 def _run_on_ray(
-    task: PartTask, parts: Sequence[str], workers: int | None, finished: Callable[[str, Any], None]
+    job: str, task: PartTask, parts: Sequence[str], workers: int | None, finished: Callable[[str, Any], None]
 ) -> None:
     import ray
-    from ray.exceptions import ActorDiedError, RayTaskError
+    from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayTaskError, WorkerCrashedError
 
     start_ray()
+    _check_fits(job, task)
     Actor = ray.remote(num_cpus=task.num_cpus, num_gpus=task.num_gpus)(_RemoteTimed)
     new_actor = partial(Actor.remote, sys.path, pickle.dumps(task))
     idle = [new_actor() for _ in range(_pool_size(task, workers, len(parts)))]
@@ -139,15 +145,37 @@ def _run_on_ray(
                 idle.append(actor)
             except RayTaskError as error:
                 raise error.cause from None  # as in one process; Ray's own words would hide it
-            except ActorDiedError as error:
+            except (RayActorError, OutOfMemoryError, NodeDiedError, WorkerCrashedError) as error:
                 deaths[part] += 1
-                if deaths[part] > MAX_WORKER_DEATHS:
-                    raise RuntimeError(f"{part}: its worker died {deaths[part]} times ({error})") from error
-                logger.warning("%s: its worker died; trying again on a new one", part)
+                _refuse_last_death(job, part, deaths[part], error)
+                ray.kill(actor)  # one that is merely out of reach must not go on with the part
                 waiting.append(part)
                 idle.append(new_actor())
     finally:
         _end(idle + [actor for _, actor in running.values()])
+
+
+def _refuse_last_death(job: str, part: str, deaths: int, error: Exception) -> None:
+    """Raises RuntimeError where a new worker would die as well: after many deaths, or if it was never born."""
+    if getattr(error, "actor_init_failed", False):
+        raise RuntimeError(f"a worker of {job} cannot be started: {str(error).strip().splitlines()[-1]}") from error
+    if deaths > MAX_WORKER_DEATHS:
+        raise RuntimeError(f"{part}: its worker died {deaths} times ({error})") from error
+    logger.warning("%s: its worker died; trying again on a new one", part)
+
+
+def _check_fits(job: str, task: PartTask) -> None:
+    """Raises ValueError where no machine could hold a worker: Ray would wait for one without end or word."""
+    import ray
+
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    have = [(node.get("CPU", 0), node.get("GPU", 0)) for node in nodes]
+    if not any(cpus >= task.num_cpus and gpus >= task.num_gpus for cpus, gpus in have):
+        cpus, gpus = max(have, key=lambda node: (min(node[1], task.num_gpus), node[0]), default=(0, 0))
+        raise ValueError(
+            f"a worker of {job} needs {task.num_cpus:g} CPUs and {task.num_gpus:g} GPUs; this cluster's largest node "
+            f"has {cpus:g} and {gpus:g}; lower `resources` / `encoder_threads` or join a cluster with RAY_ADDRESS"
+        )
 
 
 def _pool_size(task: PartTask, workers: int | None, num_parts: int) -> int:

@@ -3,22 +3,20 @@
 import hashlib
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from curation.config import LimitsConfig
+from curation.scorer import Resources
 from curation.tables import Corpus
 from shards.store import read_json, write_json
 
-RUN_ONLY = {"limits", "decoder_threads", "resources"}  # these change how long it takes, not what comes out
+# These change how long it takes, not what comes out.
+RUN_ONLY: dict[type, set[str]] = {LimitsConfig: {"wall_s", "attempts"}}
+LOCAL_PREFIX = "local-dir:"
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "scenedetect-headless", "torch", "open-clip-torch")
-BUILT_ON = {  # what must go when a job's tables go: its own and all that were made from them
-    "split": ["inputs", "videos", "clips", "proxies", "captions", "scores", "verdicts", "shards", "stats"],
-    "captions": ["captions", "scores", "verdicts", "shards", "stats"],
-    "score": ["verdicts", "shards", "stats"],
-    "dedup": ["scores/dedup", "verdicts", "shards", "stats"],
-    "pack": ["shards", "stats"],
-}
 
 
 class ConfigChanged(ValueError):
@@ -26,29 +24,31 @@ class ConfigChanged(ValueError):
 
 
 def describe(value: object) -> object:
-    """A configuration as JSON: classes by name, files and folders that it names by the hash of their content."""
+    """A configuration as JSON: classes by name, files that it names, and folders `local-dir:<folder>`, by content."""
     if is_dataclass(value) and not isinstance(value, type):
-        kept = {f.name: describe(getattr(value, f.name)) for f in fields(value) if f.name not in RUN_ONLY}
-        return {"class": type(value).__qualname__, **kept}
+        left_out = RUN_ONLY.get(type(value), set())
+        kept = {f.name: getattr(value, f.name) for f in fields(value) if f.name not in left_out}
+        described = {name: describe(item) for name, item in kept.items() if not isinstance(item, Resources)}
+        return {"class": f"{type(value).__module__}.{type(value).__qualname__}", **described}
     if isinstance(value, dict):
         return {str(key): describe(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [describe(item) for item in value]
-    if isinstance(value, str):
-        content = _content_hash(Path(value.removeprefix("local-dir:")))
-        return {"path": value, "content": content} if content else value
-    return value
+    return _content(value) or value if isinstance(value, str) else value
 
 
-def _content_hash(path: Path) -> str | None:
-    """Hash of a file, or of a folder's files; None where nothing of that name stands."""
-    if not str(path) or "/" not in str(path) or not path.exists():
-        return None
-    digest = hashlib.blake2b(digest_size=16)
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if file.is_file():
-            digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()
+def _content(name: str) -> str | None:
+    """Hash of the file or `local-dir:` folder of that name; None where there is none."""
+    path = Path(name.removeprefix(LOCAL_PREFIX))
+    if name.startswith(LOCAL_PREFIX) and path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        return "content " + config_hash({str(file.relative_to(path)): _digest(file) for file in files})
+    return f"content {_digest(path)}" if name and path.is_file() else None
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def config_hash(description: object) -> str:
@@ -57,8 +57,8 @@ def config_hash(description: object) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def claim(corpus: Corpus, job: str, table: str, description: object) -> None:
-    """Writes the configuration beside a new table, or compares it with the one that stands there.
+def refuse_changed(corpus: Corpus, job: str, table: str, description: object) -> None:
+    """Compares a configuration with the one that made the table, if there is one.
 
     Raises:
         ConfigChanged: they differ.
@@ -69,7 +69,16 @@ def claim(corpus: Corpus, job: str, table: str, description: object) -> None:
             f"{corpus.folder(table)} was made with another configuration: {'; '.join(difference[:5])}. Bring the old "
             f"one back, name another OUT, or say FORCE={job}: it moves the old table, and those built on it, aside"
         )
-    if difference is None:
+
+
+def claim(corpus: Corpus, job: str, table: str, description: object) -> None:
+    """Writes the configuration beside a new table, or compares it with the one that stands there.
+
+    Raises:
+        ConfigChanged: they differ.
+    """
+    refuse_changed(corpus, job, table, description)
+    if not _record(corpus, table).exists():
         made_by = {"config": description, "hash": config_hash(description), "versions": _versions()}
         write_json(_record(corpus, table), made_by)
 
@@ -101,8 +110,11 @@ def _versions() -> dict[str, str]:
     return {name: version(name) for name in LIBRARIES}
 
 
-def move_aside(corpus: Corpus, tables: list[str]) -> Path | None:
-    """Moves tables to `aside/<time>/`; returns that folder, or None where none of them stands."""
+def move_aside(corpus: Corpus, tables: Sequence[str]) -> Path | None:
+    """Moves tables to `aside/<time>/`, in this order; returns that folder, or None where none of them stands.
+
+    What was built on a table must come before it: killed in between, the next run makes anew what is gone.
+    """
     standing = [table for table in tables if corpus.folder(table).exists()]
     if not standing:
         return None

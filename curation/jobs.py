@@ -3,14 +3,18 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from curation import dedup, filter, pack, stats
 from curation.captions import Captions, write_captions
 from curation.config import CurateConfig
-from curation.corpus import first_paths, list_videos, sample_stably, update_inputs
+from curation.corpus import first_paths, update_inputs
 from curation.engine import Engine, PartTask
+from curation.force import force
 from curation.funnel import broken, render
-from curation.guard import BUILT_ON, changes, claim, describe, move_aside
+from curation.guard import claim, describe, refuse_changed
 from curation.joined import is_number
+from curation.listing import list_videos, sample_stably
 from curation.progress import Screen
 from curation.rules import check as check_rules
 from curation.safe_score import table_name
@@ -18,8 +22,6 @@ from curation.score import ScoreTask, check_scorers, group_by_resources
 from curation.split import SplitTask
 from curation.tables import Corpus
 from shards.schema import CLIPS, DEDUP
-
-FORCEABLE = tuple(BUILT_ON)
 
 
 @dataclass(frozen=True)
@@ -31,50 +33,63 @@ class Curation:
     engine: Engine
     screen: Screen
 
-    def run(self, jobs: Sequence[str], force: str | None = None) -> None:
+    def run(self, jobs: Sequence[str], forced: str | None, started: Callable[[], None]) -> None:
         """Runs jobs, in the order of the flow.
+
+        Args:
+            jobs: names.
+            forced: job whose old tables are moved aside first.
+            started: called once all is found to be in order, before anything is written.
 
         Raises:
             ValueError: the configuration or the inputs are wrong; says what and the way out.
         """
-        self._check(jobs)
-        if force:
-            self._force(force)
+        listed, captions = self._check(jobs, forced)
+        started()
+        if forced and forced != "pack":
+            self.screen.say(force(self.corpus, self.config, forced))
         for job in jobs:
-            JOBS[job](self)
+            if job == "split":
+                self.split(listed, captions)
+            elif job == "pack":
+                self.pack(forced == "pack")
+            else:
+                getattr(self, job)()
 
-    def _check(self, jobs: Sequence[str]) -> None:
-        """Finds what can be known to fail before any work is done."""
+    def _check(self, jobs: Sequence[str], forced: str | None) -> tuple[pa.Table | None, Captions]:
+        """Finds what can be known to fail before any work is done; gives the files and the captions it read for it."""
+        corpus, config = self.corpus, self.config
+        self._check_rules()
+        if "pack" in jobs:
+            pack.check(config.pack)
+        listed = sample_stably(list_videos(config.videos), config.limit) if "split" in jobs and config.videos else None
+        captions = Captions(config.captions if "split" in jobs else None)
+        if "split" in jobs and forced != "split":
+            refuse_changed(corpus, "split", "clips", describe(config.split))
+        if "score" in jobs:
+            if forced not in ("split", "score"):
+                for table, description in self._score_descriptions().items():
+                    refuse_changed(corpus, "score", table, description)
+            self._prepare_scorers(listed, forced)
+        return listed, captions
+
+    def _check_rules(self) -> None:
         check_scorers(self.config.scorers)
         fields = [*CLIPS, *DEDUP, *(f for scorer in self.config.scorers.values() for f in scorer.writes)]
-        columns = [f.name for f in fields if is_number(f.type)]
         for name, rule_set in self.config.sets.items():
-            check_rules(name, rule_set, columns)
-        if "pack" in jobs:
-            pack.check(self.config.pack)
-        if "score" in jobs:
-            for name, scorer in self._pending_scorers().items():
+            check_rules(name, rule_set, [f.name for f in fields if is_number(f.type)])
+
+    def _prepare_scorers(self, listed: pa.Table | None, forced: str | None) -> None:
+        """Prepares those that have something left to do, as far as can be told before `split`."""
+        parts = self.corpus.parts("inputs")
+        known = set(self.corpus.read_all("inputs", ["path"])["path"].to_pylist()) if parts else set()
+        is_new = not parts or (listed is not None and not known.issuperset(listed["path"].to_pylist()))
+        for name, scorer in self.config.scorers.items():
+            if is_new or forced or self.corpus.parts(table_name(name)) != parts:
                 try:
                     scorer.prepare()
                 except ValueError as error:
                     raise ValueError(f"scorers.{name}: {error}") from error
-
-    def _pending_scorers(self) -> dict:
-        """Scorers that have something left to do, as far as can be told before `split`."""
-        parts = self.corpus.parts("inputs")
-        if not parts or self.config.videos:
-            return dict(self.config.scorers)
-        return {name: s for name, s in self.config.scorers.items() if self.corpus.parts(table_name(name)) != parts}
-
-    def _force(self, job: str) -> None:
-        tables = list(BUILT_ON[job])
-        if job == "score":
-            changed = [
-                t for t, description in self._score_descriptions().items() if changes(self.corpus, t, description)
-            ]
-            tables = [*(changed or self._score_descriptions()), *tables, dedup.TABLE]
-        aside = move_aside(self.corpus, tables)
-        self.screen.say(f"FORCE={job}: moved the old tables to {aside}" if aside else f"FORCE={job}: no table stands")
 
     def _score_descriptions(self) -> dict[str, object]:
         return {table_name(name): describe(scorer) for name, scorer in self.config.scorers.items()}
@@ -83,33 +98,33 @@ class Curation:
         with self.screen.parts(job, len(parts)) as done:
             self.engine.run(job, task, parts, done)
 
-    def split(self) -> None:
+    def split(self, listed: pa.Table | None, captions: Captions) -> None:
         """Job 1 and the captions of its clips."""
         corpus, config = self.corpus, self.config
-        if config.videos:
-            claim(corpus, "split", "clips", describe(config.split))
-            listed = sample_stably(list_videos(config.videos), config.limit)
+        if listed is not None:
             new = update_inputs(corpus, listed, config.inputs)
             self.screen.say(f"inputs: {len(listed)} files in {config.videos}, {new} of them new")
-        todo = [part for part in corpus.parts("inputs") if not corpus.has("videos", part)]
         if not corpus.parts("inputs"):
             raise ValueError(f"{corpus.root} has no inputs yet; name footage with VIDEOS=<folder|glob|table>")
+        claim(corpus, "split", "clips", describe(config.split))
+        todo = [part for part in corpus.parts("inputs") if not corpus.has("videos", part)]
         if todo:
-            self._run_parts("split", SplitTask(corpus, config.split, first_paths(corpus)), todo)
+            self._run_parts("split", SplitTask(corpus, config.split, first_paths(corpus, todo)), todo)
         else:
             self._nothing_to_do("split", "videos")
-        if write_captions(corpus, Captions(config.captions)):
+        if write_captions(corpus, captions):
             self.screen.say(f"captions: {len(corpus.read_all('captions', ['clip_id']))} for the clips")
 
     def score(self) -> None:
         """Job 2."""
-        self._need("clips", "split")
+        self._need("videos", "split")
+        self._need("captions", "split")
         for table, description in self._score_descriptions().items():
             claim(self.corpus, "score", table, description)
         worked = False
         for resources, scorers in group_by_resources(self.config.scorers):
             todo = [
-                p for p in self.corpus.parts("clips") if not all(self.corpus.has(table_name(n), p) for n in scorers)
+                p for p in self.corpus.parts("videos") if not all(self.corpus.has(table_name(n), p) for n in scorers)
             ]
             if todo:
                 worked = True
@@ -119,7 +134,7 @@ class Curation:
 
     def dedup(self) -> None:
         """Job 3."""
-        self._need("clips", "split")
+        self._need("videos", "split")
         if dedup.is_done(self.corpus):
             self._nothing_to_do("dedup", dedup.TABLE)
         else:
@@ -133,14 +148,17 @@ class Curation:
         for name, counts in filter.run(self.corpus, self.config).items():
             self.screen.say(f"filter {name}: {_words(counts)}")
 
-    def pack(self) -> None:
+    def pack(self, forced: bool) -> None:
         """Job 5."""
         corpus, config = self.corpus, self.config
         for name in config.sets:
             self._need(f"verdicts/{name}", "filter")
+        if forced:
+            self.screen.say(force(corpus, config, "pack"))
         for name in config.sets:
-            claim(corpus, "pack", f"shards/{name}", pack.describe(corpus, config, name))
-            todo = pack.plan(corpus, config, name)
+            description = pack.describe(corpus, config, name)
+            claim(corpus, "pack", f"shards/{name}", description)
+            todo = pack.plan(corpus, config, name, description)
             if todo:
                 self._run_parts(f"pack {name}", pack.PackTask(corpus, config.pack, name, config.split.limits), todo)
                 pack.finish(corpus, name)
@@ -149,7 +167,7 @@ class Curation:
 
     def stats(self) -> None:
         """Job 6; cheap, so always done anew."""
-        self._need("clips", "split")
+        self._need("videos", "split")
         sums = stats.run(self.corpus, self.config)
         self.screen.say(render(sums))
         if broken(sums):
@@ -169,13 +187,3 @@ class Curation:
 
 def _words(counts: dict) -> str:
     return ", ".join(f"{count:g} {name}" for name, count in counts.items())
-
-
-JOBS: dict[str, Callable[[Curation], None]] = {
-    "split": Curation.split,
-    "score": Curation.score,
-    "dedup": Curation.dedup,
-    "filter": Curation.filter,
-    "pack": Curation.pack,
-    "stats": Curation.stats,
-}

@@ -5,7 +5,9 @@ A clip that cannot be cut is listed with its reason and left out; the others go 
 # pyarrow.compute makes its functions while it is imported, unseen by pyright:
 # pyright: reportAttributeAccessIssue=false
 
+import json
 import logging
+from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
 
@@ -46,29 +48,46 @@ def check(config: PackConfig) -> None:
 
 
 def describe(corpus: Corpus, config: CurateConfig, set_name: str) -> dict:
-    """All that the shards of a set depend on, as JSON: how they are packed, the rules, and the clips that these kept.
+    """All that the shards of a set depend on, as JSON.
+
+    How they are packed, the rules, the clips that these kept, their captions, and how their scores were made.
 
     Raises:
         ValueError: the set has no verdicts.
     """
-    rules = _rules(corpus, set_name)
-    digest, kept = blake2b(digest_size=16), _kept_ids(corpus, set_name)
-    for clip_id in sorted(kept):
-        digest.update(clip_id.encode() + b"\n")
-    clips = {"number": len(kept), "hash": digest.hexdigest()}
-    return {"pack": guard.describe(config.pack), "rules": rules["config_hash"], "kept_clips": clips}
+    rules, kept = _rules(corpus, set_name), []
+    captions = blake2b(digest_size=16)
+    for part in corpus.parts(f"verdicts/{set_name}"):
+        mine = _kept_ids(corpus, set_name, part)
+        kept += mine.to_pylist()
+        for caption in _captions(corpus, part, mine):
+            captions.update(json.dumps(caption).encode() + b"\n")
+    clips = blake2b("".join(f"{clip_id}\n" for clip_id in sorted(kept)).encode(), digest_size=16)
+    return {
+        "pack": guard.describe(config.pack),
+        "rules": rules["config_hash"],
+        "kept_clips": {"number": len(kept), "hash": clips.hexdigest()},
+        "captions": captions.hexdigest(),
+        "scores": _scores(corpus, config),
+    }
 
 
-def plan(corpus: Corpus, config: CurateConfig, set_name: str) -> list[str]:
+def plan(corpus: Corpus, config: CurateConfig, set_name: str, description: dict | None = None) -> list[str]:
     """Settles which clip goes into which shard, once; gives the names of the shards that are still to be written.
 
     Where none is left and the set has no manifest yet, it is finished: an empty set needs no worker.
+
+    Args:
+        corpus: the tables.
+        config: how to pack.
+        set_name: the rule set.
+        description: what `describe` said just now, to spare a second look at every caption.
 
     Raises:
         ValueError: the configuration is wrong, a table is missing, or the plan that stands is for other clips.
     """
     files = set_files(corpus, set_name)
-    config_hash = guard.config_hash(describe(corpus, config, set_name))
+    config_hash = guard.config_hash(description or describe(corpus, config, set_name))
     if not files.plan_list.exists():
         check(config.pack)
         _write_plan(corpus, config, set_name, config_hash)
@@ -130,7 +149,19 @@ def _rules(corpus: Corpus, set_name: str) -> dict:
     return read_json(path)
 
 
-def _kept_ids(corpus: Corpus, set_name: str) -> list[str]:
-    verdicts = corpus.read_all(f"verdicts/{set_name}", [KEY, "rejected_by"])
-    kept: pa.ChunkedArray = verdicts[KEY].filter(pc.equal(pc.list_value_length(verdicts["rejected_by"]), 0))
-    return kept.to_pylist()
+def _kept_ids(corpus: Corpus, set_name: str, part: str) -> pa.ChunkedArray:
+    verdicts = corpus.read(f"verdicts/{set_name}", part, [KEY, "rejected_by"])
+    return verdicts[KEY].filter(pc.equal(pc.list_value_length(verdicts["rejected_by"]), 0))
+
+
+def _captions(corpus: Corpus, part: str, clip_ids: pa.ChunkedArray) -> Iterator[list]:
+    """Values of the rows of `captions` that speak of these clips."""
+    rows = corpus.read("captions", part)
+    for row in rows.filter(pc.is_in(rows[KEY], value_set=clip_ids)).to_pylist():
+        yield list(row.values())
+
+
+def _scores(corpus: Corpus, config: CurateConfig) -> dict[str, str]:
+    """Name -> hash of the configuration that made the table, as the guard wrote it."""
+    records = {name: corpus.folder(f"scores/{name}") / "config.json" for name in [*config.scorers, "dedup"]}
+    return {name: read_json(path)["hash"] if path.exists() else "" for name, path in records.items()}

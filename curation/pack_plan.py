@@ -2,8 +2,9 @@
 # pyarrow.compute makes its functions while it is imported, unseen by pyright:
 # pyright: reportAttributeAccessIssue=false
 
+import logging
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -15,17 +16,21 @@ import pyarrow.compute as pc
 from curation.config import CurateConfig
 from curation.joined import KEY, Joined, join, read_mirror
 from curation.tables import Corpus
-from shards.schema import DEDUP, SAMPLE, SPAN, from_rows
+from shards.schema import DEDUP, INPUTS, SAMPLE, SPAN, from_rows
 from shards.writer import MANIFEST
+
+logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "val")
 MEASURED = {"fps", "width", "height"}
 """Fields of a sample that are known once it is encoded. The number of frames is known before, so that it is checked."""
-PLAN = pa.schema([field for field in SAMPLE if field.name not in MEASURED])
+STAMP = ("size_bytes", "mtime_ns")
+"""What a plan holds beside a sample: the source as it was when it was listed, so that another is not cut instead."""
+PLAN = pa.schema([*(f for f in SAMPLE if f.name not in MEASURED), *(INPUTS.field(name) for name in STAMP)])
 SIGNALS = ["luma_mean", "luma_std", "frame_difference", "sharpness"]
 FROM_CLIPS = ["video_id", *(column.name for column in SPAN), "num_frames", "duration_s"]
-GROUP = DEDUP.field("duplicate_group")
-KEPT = PLAN.append(GROUP)
+GROUP = DEDUP.field("duplicate_group").name
+GIANT_SHARE, GIANT_MIN_CLIPS = 0.2, 100
 
 
 @dataclass(frozen=True)
@@ -77,21 +82,28 @@ def make_plan(corpus: Corpus, config: CurateConfig, set_name: str, config_hash: 
         ValueError: a table is missing or does not mirror `clips`; names the file.
     """
     wide, settings = join(corpus, [*config.scorers, "dedup"]), config.pack
-    parts = [from_rows(list(_kept_rows(wide, set_name, part, config_hash)), KEPT) for part in wide.parts()]
+    parts = [from_rows(list(_kept_rows(wide, set_name, part, config_hash)), PLAN) for part in wide.parts()]
     kept = pa.concat_tables(parts)
     keys = [shuffle_key(settings.seed, clip_id) for clip_id in kept["key"].to_pylist()]
-    identities = pc.coalesce(kept[GROUP.name], kept["video_id"]).to_pylist()
+    kin = relatives(wide)
+    identities = [kin.get(video_id, video_id) for video_id in map(str, kept["video_id"].to_pylist())]
+    _warn_of_giant(set_name, identities)
     rows: dict[str, list[int]] = {split: [] for split in SPLITS}
     for row in sorted(range(len(kept)), key=keys.__getitem__):
         rows["val" if is_val(identities[row], settings.val_share) else "train"].append(row)
     for split in SPLITS:
         for number, start in enumerate(range(0, len(rows[split]), settings.samples_per_shard)):
             mine = rows[split][start : start + settings.samples_per_shard]
-            yield f"{split}/{number:05d}", kept.take(mine).drop_columns(GROUP.name)
+            yield f"{split}/{number:05d}", kept.take(mine)
 
 
 def is_val(identity: str, val_share: float) -> bool:
-    """Whether clips of this duplicate group, or video, are for validation: the same in every set and for every seed."""
+    """Whether the videos of this identity are for validation: the same in every set and for every seed.
+
+    Args:
+        identity: the smallest id among a video and those related to it; see `relatives`.
+        val_share: 0..1.
+    """
     digest = blake2b(identity.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64 < val_share
 
@@ -101,21 +113,62 @@ def shuffle_key(seed: int, clip_id: str) -> bytes:
     return blake2b(f"{seed} {clip_id}".encode(), digest_size=16).digest()
 
 
+def relatives(wide: Joined) -> dict[str, str]:
+    """Video -> the smallest id among all videos that duplicates join to it, directly or through others.
+
+    Counts every clip, kept or not, so that all sets part their videos alike. A video without duplicates is left out.
+    It stands for its clips: equal clips are of related videos, neighbouring ones of one video.
+    """
+    members: dict[str, str] = {}
+    parents: dict[str, str] = {}
+    for part in wide.parts():
+        rows = wide.read(part, ["video_id", GROUP])
+        rows = rows.filter(rows[GROUP].is_valid()).group_by(["video_id", GROUP], use_threads=False).aggregate([])
+        for video_id, group in zip(rows["video_id"].to_pylist(), rows[GROUP].to_pylist(), strict=True):
+            low, high = sorted((_root(parents, video_id), _root(parents, members.setdefault(group, video_id))))
+            parents[high] = low
+    return {video_id: _root(parents, video_id) for video_id in parents}
+
+
+def _root(parents: dict[str, str], video_id: str) -> str:
+    """The smallest id known to be related; shortens the way there."""
+    while (parent := parents.setdefault(video_id, video_id)) != video_id:
+        parents[video_id] = parents[parent]
+        video_id = parent
+    return video_id
+
+
+def _warn_of_giant(set_name: str, identities: list[str]) -> None:
+    """Says when the share for validation cannot be met, since a large part of a set must stand on one side."""
+    identity, largest = Counter(identities).most_common(1)[0] if identities else ("", 0)
+    if len(identities) > GIANT_MIN_CLIPS and largest > GIANT_SHARE * len(identities):
+        logger.warning(
+            "set %s: %d of its %d clips are of videos that duplicates join to %s; all stand on one side of train | val",
+            set_name,
+            largest,
+            len(identities),
+            identity,
+        )
+
+
 def _kept_rows(wide: Joined, set_name: str, part: str, config_hash: str) -> Iterator[dict]:
     scores = [name for name in wide.numeric() if wide.homes[name] not in ("clips", "scores/dedup")] + SIGNALS
-    clips = wide.read(part, [KEY, *FROM_CLIPS, GROUP.name, *scores])
+    clips = wide.read(part, [KEY, *FROM_CLIPS, *scores])
     verdicts = read_mirror(wide.corpus, f"verdicts/{set_name}", part, clips[KEY], ["rejected_by"])
     videos = wide.corpus.read("videos", part, ["video_id", "path"]).to_pylist()
     paths = {video["video_id"]: video["path"] for video in videos}
+    inputs = wide.corpus.read("inputs", part, ["path", *STAMP]).to_pylist()
+    stamps = {row["path"]: {name: row[name] for name in STAMP} for row in inputs}
     captions = _captions(wide.corpus, part)
     for row in clips.filter(pc.equal(pc.list_value_length(verdicts["rejected_by"]), 0)).to_pylist():
         yield {
             "key": row[KEY],
             "captions": captions[row[KEY]],
             "path": paths[row["video_id"]],
+            **stamps[paths[row["video_id"]]],
             "scores": _scores({name: row[name] for name in scores}),
             "config_hash": config_hash,
-            **{name: row[name] for name in [*FROM_CLIPS, GROUP.name]},
+            **{name: row[name] for name in FROM_CLIPS},
         }
 
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import pyarrow.parquet as pq
 
-from curation.child import Child, ChildDied
+from curation.child import Child, ChildDied, ChildUnavailable
 from curation.config import LimitsConfig, PackConfig
 from curation.engine import Counts, PartTask, PartWorker
 from curation.joined import KEY
-from curation.pack_plan import set_files
+from curation.pack_plan import STAMP, set_files
+from curation.stamp import refuse_changed
 from curation.tables import Corpus
 from shards.encode import EncodedClip, EncodeSettings, cut_clip
 from shards.sample import Sample
@@ -56,13 +57,14 @@ class PackWorker(PartWorker):
     def __init__(self, task: PackTask) -> None:
         self._files, self._limits = set_files(task.corpus, task.set_name), task.limits
         self._settings = encode_settings(task.config)
-        self._child = Child(task.limits.wall_s)
+        self._child = Child(task.limits.wall_s, task.limits.attempts)
 
     def run(self, part: str) -> Counts:
         """Writes the shard and lists the clips that failed; the index comes last."""
         rows = pq.ParquetFile(self._files.plan(part)).read().to_pylist()
         index = write_shard(self._files.tar(part), self._samples(part, rows))
-        return {"packed": len(index), "failed": len(rows) - len(index)}
+        failed = len(rows) - len(index)
+        return {"packed": len(index), "failed": failed, "retried": self._child.take_retried()}
 
     def close(self) -> None:
         """Ends the child."""
@@ -77,7 +79,8 @@ class PackWorker(PartWorker):
                 failures.append({KEY: row["key"], "error": str(error)})
                 continue
             measured = {"fps": clip.fps, "width": clip.width, "height": clip.height}
-            yield Sample(row["key"], clip.video, row | measured | {"scores": dict(row["scores"])})
+            told = {name: value for name, value in row.items() if name not in STAMP}
+            yield Sample(row["key"], clip.video, told | measured | {"scores": dict(row["scores"])})
         # Here, since the writer takes all samples before it writes the index: a shard that stands has its failures.
         write_table(self._files.failures(part), from_rows(failures, FAILURES), FAILURES)
 
@@ -86,22 +89,26 @@ class PackWorker(PartWorker):
 
         Raises:
             VideoError: it cannot be had, for whatever reason that lies in the video.
+            OSError: the video is not the file that was split.
         """
-        clip = self._try(row)
+        source = (row["path"], row["video_id"], *(row[name] for name in STAMP))
+        refuse_changed(*source)
+        try:
+            clip = self._try(row)
+        finally:
+            refuse_changed(*source)  # else a share that went away meanwhile would be a failure for good
         if clip.num_frames != row["num_frames"]:
             raise VideoError(f"other frames than were scored: {clip.num_frames}, not {row['num_frames']}")
         return clip
 
     def _try(self, row: dict) -> EncodedClip:
-        """Cuts in the child; an exception is final, a death of the child is tried again up to the limit."""
-        reason = ""
-        for _ in range(self._limits.attempts):
-            try:
-                return self._child.call(cut_clip, row["path"], row["start_pts"], row["end_pts"], self._settings)
-            except ChildDied as error:
-                reason = str(error)
-            except (VideoError, OSError):  # an OSError that is none of libav's: our own machine fails, not the video
-                raise
-            except Exception as error:  # whatever a poisonous file provokes costs this clip alone
-                raise VideoError(f"{type(error).__name__}: {error}") from error
-        raise VideoError(reason)
+        """Cuts in the child; what is raised there is final, a death of the child is tried again up to the limit."""
+        span = (row["path"], row["start_pts"], row["end_pts"])
+        try:
+            return self._child.call(cut_clip, *span, self._settings, self._limits.max_pixels)
+        except ChildDied as error:
+            raise VideoError(str(error)) from error
+        except (VideoError, OSError, ChildUnavailable):  # but for the first: our own machine fails, not the video
+            raise
+        except Exception as error:  # whatever a poisonous file provokes costs this clip alone
+            raise VideoError(f"{type(error).__name__}: {error}") from error

@@ -1,14 +1,18 @@
 """A scorer held to its word: declared columns only, and exceptions become null scores with a reason."""
+# pyarrow.compute makes its functions while it is imported, unseen by pyright:
+# pyright: reportAttributeAccessIssue=false
 
 import logging
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curation.scorer import Frames, Scorer
 from shards.schema import CLIP_ID, field
 
 logger = logging.getLogger(__name__)
 
+MIN_TELLING_CLIPS = 3  # fewer may all be broken by chance
 MAX_BROKEN_CLIPS = 20  # a scorer that has raised for its first so many clips is broken itself
 
 
@@ -23,6 +27,11 @@ def score_schema(name: str, scorer: Scorer) -> pa.Schema:
     return pa.schema([CLIP_ID, *scorer.writes, error])
 
 
+def _not_finite(values: pa.Array) -> pa.Array:
+    """Where a float is NaN or infinite, bool without nulls; a null is neither."""
+    return pc.invert(pc.fill_null(pc.is_finite(values.cast(pa.float64())), True))
+
+
 class ContractError(RuntimeError):
     """A scorer did not give what it declares."""
 
@@ -33,10 +42,26 @@ class SafeScore:
     def __init__(self, name: str, scorer: Scorer) -> None:
         self._name, self._scorer, self._score = name, scorer, scorer.build()
         self._num_good = self._num_broken = 0
+        self._part_error: Exception | None = None
 
     def empty(self) -> pa.Table:
         """Its table with no rows."""
         return score_schema(self._name, self._scorer).empty_table()
+
+    def whole(self, tables: list[pa.Table]) -> pa.Table:
+        """The scores of all runs of clips of a part as one table; the part ends with it.
+
+        Raises:
+            RuntimeError: the scorer raised, and none of several clips came out well: it is the scorer that is broken.
+        """
+        table = pa.concat_tables([self.empty(), *tables])
+        error, self._part_error = self._part_error, None
+        if error is not None and len(table) >= MIN_TELLING_CLIPS and not table[f"{self._name}_error"].null_count:
+            raise RuntimeError(
+                f"scorer {self._name} raised and scored none of the {len(table)} clips of a part: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        return table
 
     def __call__(self, clips: pa.Table, frames: list[Frames]) -> pa.Table:
         """Scores of the clips: a table of `score_schema`.
@@ -52,11 +77,14 @@ class SafeScore:
         except Exception as error:
             logger.warning("scorer %s raised %r; scoring these clips one by one", self._name, error)
             columns = self._one_by_one(table, frames)
-        error = columns.pop("error")
-        schema = score_schema(self._name, self._scorer)
-        arrays = [clips["clip_id"], *(pa.array(columns[c], self._scorer.writes.field(c).type) for c in columns), error]
-        names = ["clip_id", *columns, f"{self._name}_error"]
-        return pa.table(dict(zip(names, arrays, strict=True))).select(schema.names).cast(schema)
+        error, schema = columns.pop("error"), score_schema(self._name, self._scorer)
+        scores = {field.name: pa.array(columns[field.name], field.type) for field in self._scorer.writes}
+        for name, values in scores.items():
+            if pa.types.is_floating(values.type):
+                odd = _not_finite(values)
+                scores[name] = pc.if_else(odd, None, values)
+                error = pc.if_else(pc.and_(odd, error.is_null()), f"not a number: {name}", error)
+        return pa.table([clips["clip_id"], *scores.values(), error], schema=schema)
 
     def _checked(self, columns: dict, num_clips: int) -> dict:
         wanted = set(self._scorer.writes.names)
@@ -82,6 +110,7 @@ class SafeScore:
             raise
         except Exception as error:
             self._num_broken += 1
+            self._part_error = self._part_error or error
             if not self._num_good and self._num_broken >= MAX_BROKEN_CLIPS:
                 raise RuntimeError(
                     f"scorer {self._name} raised for each of its first {self._num_broken} clips"

@@ -89,12 +89,12 @@ class ScoreWorker(PartWorker):
         texts = first_texts(self._corpus.read("captions", part))
         captions = pa.array([texts.get(clip_id, []) for clip_id in clips["clip_id"].to_pylist()], pa.list_(pa.string()))
         clips = clips.append_column("captions", captions)
-        pieces: dict[str, list[pa.Table]] = {name: [score.empty()] for name, score in scores.items()}
+        pieces: dict[str, list[pa.Table]] = {name: [] for name in scores}
         with closing(ProxyReader(self._corpus.path("proxies", part))) as proxies:
             for table, frames in _chunks(clips, proxies):
                 for name, score in scores.items():
                     pieces[name].append(score(table, frames))
-        return {name: pa.concat_tables(tables) for name, tables in pieces.items()}
+        return {name: scores[name].whole(tables) for name, tables in pieces.items()}
 
 
 def _chunks(clips: pa.Table, proxies: ProxyReader) -> Iterator[tuple[pa.Table, list[Frames]]]:

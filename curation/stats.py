@@ -125,7 +125,7 @@ def _unpacked(corpus: Corpus, name: str) -> pa.Table:
 def _in_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """Joins small tables to some of at least ROW_GROUP_CLIPS rows: parts are smaller than a good row group."""
     waiting: list[pa.Table] = []
-    for table in tables:
+    for table in filter(len, tables):  # a group without rows cannot be written
         waiting.append(table)
         if sum(map(len, waiting)) >= ROW_GROUP_CLIPS:
             yield pa.concat_tables(waiting)

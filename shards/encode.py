@@ -16,7 +16,7 @@ from av.error import FFmpegError
 from av.video.frame import PictureType
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from shards.video import Frame, VideoError, open_video
+from shards.video import MAX_PIXELS, Frame, VideoError, open_video
 
 PIXEL_FORMAT = "yuv420p"
 SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
@@ -58,7 +58,14 @@ class EncodedClip:
     """Pixels; even."""
 
 
-def cut_clip(path: str, start_pts: int, end_pts: int, settings: EncodeSettings) -> EncodedClip:
+def cut_clip(
+    path: str,
+    start_pts: int,
+    end_pts: int,
+    settings: EncodeSettings,
+    max_pixels: int = MAX_PIXELS,
+    threads: int = 1,
+) -> EncodedClip:
     """Encodes the frames with start_pts <= pts < end_pts.
 
     The first frame comes out at time 0; all others keep their distance to it. Sound is left out.
@@ -68,11 +75,14 @@ def cut_clip(path: str, start_pts: int, end_pts: int, settings: EncodeSettings) 
         start_pts: ticks of the video's time base.
         end_pts: ticks, exclusive; also the end of the last frame.
         settings: how to encode.
+        max_pixels: frames with more pixels are refused.
+        threads: of the decoder; 0 lets it choose.
 
     Raises:
-        VideoError: the file cannot be read, the span holds no frame, or the encoder refuses a frame.
+        VideoError: the file cannot be read, a frame is too large, the span holds no frame, or the encoder refuses
+            a frame.
     """
-    with open_video(path) as video:
+    with open_video(path, threads, max_pixels) as video:
         frames = video.frames(start_pts, end_pts)
         first = next(frames, None)
         if first is None:

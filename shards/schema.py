@@ -77,9 +77,13 @@ CLIPS = pa.schema(
         field("num_frames", pa.int32(), "frames in the span", "frames"),
         field("fps", pa.float64(), "num_frames / duration_s", "1/s"),
         *SIZE,
-        field("luma_mean", pa.float32(), "mean luma over all frames", "0..255"),
-        field("luma_std", pa.float32(), "spread of luma inside a frame, mean over all frames", "0..255"),
-        field("frame_difference", pa.float32(), "mean absolute luma change from frame to frame", "0..255"),
+        field("luma_mean", pa.float32(), "mean luma over all frames, on a picture of short side 90 px", "0..255"),
+        field(
+            "luma_std", pa.float32(), "spread of luma in a frame of short side 90 px, mean over all frames", "0..255"
+        ),
+        field(
+            "frame_difference", pa.float32(), "mean absolute luma change between frames of short side 90 px", "0..255"
+        ),
         field("sharpness", pa.float32(), "variance of the Laplacian of full-size luma, median over proxy instants"),
         field("content_hash", pa.string(), "16 hex digits over every frame's luma thumbnail; a remux keeps it"),
     ]

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from shards.schema import conform
 
+TEMPORARY_SUFFIX = ".rushes.tmp"  # ours alone: what bears it may be removed
 PARQUET_OPTIONS = {"compression": "zstd", "write_statistics": True, "store_schema": True}
 
 
@@ -20,7 +21,7 @@ PARQUET_OPTIONS = {"compression": "zstd", "write_statistics": True, "store_schem
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it when the block ends well, removed when it does not."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=TEMPORARY_SUFFIX, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -31,9 +32,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def remove_temporaries(root: Path) -> None:
-    """Removes what a killed run left unfinished below a folder; nothing may be writing there."""
-    for path in root.rglob(".*.tmp"):
+def remove_temporaries(folder: Path) -> None:
+    """Removes what a killed run left unfinished below a folder; whoever still writes there fails without harm."""
+    for path in folder.rglob(f".*{TEMPORARY_SUFFIX}"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:

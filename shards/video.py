@@ -5,7 +5,7 @@ Input is untrusted: only local files, only known container formats, and frames n
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 
@@ -15,14 +15,20 @@ import numpy as np
 from av.error import EOFError as EndOfFile
 from av.error import FFmpegError
 from av.stream import Disposition
+from av.video.reformatter import Interpolation, VideoReformatter
 
-av.logging.set_level(av.logging.FATAL)
+# No log at all: even unseen errors would take the interpreter lock, and hang a decoder that is closed amid its threads.
+av.logging.set_level(None)
 
 FORMATS = ",".join(
-    "mov mp4 matroska webm avi mpegts mpeg mpegvideo m4v h264 hevc vvc obu ivf flv asf ogg mxf gif mjpeg nut".split()
+    "mov mp4 matroska webm avi mpegts mpeg mpegvideo m4v h264 hevc vvc obu ivf flv asf ogg mxf gif mjpeg nut"
+    " yuv4mpegpipe".split()
 )
 OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
-RAW_FORMATS = {"h264", "hevc", "vvc", "m4v", "mpegvideo", "mjpeg"}  # no index and no times: seeking cannot be exact
+# Files of these formats may be joined byte by byte: times can run backwards at a seam, or are not there at all. Only
+# who reads from the start knows the time of a frame, so they are never sought.
+JOINABLE_FORMATS = {"mpegts", "mpeg", "mpegvideo", "h264", "hevc", "vvc", "m4v", "mjpeg"}
+MAX_BACKWARD_S = 1  # a frame this much earlier than the one before it is no mere disorder
 MAX_PIXELS = 8192 * 8192
 
 
@@ -42,6 +48,21 @@ class VideoInfo:
     """Frames a second as claimed; only a hint."""
 
 
+class Scalers:
+    """The scalers of a video, one a purpose: to set one up anew costs more than to scale a frame."""
+
+    def __init__(self) -> None:
+        self._of: dict[tuple[str, str], VideoReformatter] = {}
+
+    def scale(self, raw: av.VideoFrame, size: tuple[int, int], pixel_format: str, interpolation: str) -> np.ndarray:
+        """The stored picture as uint8 (height, width[, 3]); size is width and height in pixels."""
+        scaler = self._of.setdefault((pixel_format, interpolation), VideoReformatter())
+        flags = Interpolation[interpolation] | Interpolation.BITEXACT
+        if size != (raw.width, raw.height):  # else each pixel is converted by itself; this would blend its colour
+            flags |= Interpolation.ACCURATE_RND
+        return scaler.reformat(raw, *size, format=pixel_format, interpolation=flags, threads=1).to_ndarray()
+
+
 @dataclass(frozen=True)
 class Frame:
     """One decoded frame."""
@@ -51,6 +72,8 @@ class Frame:
     raw: av.VideoFrame
     pixel_aspect: Fraction
     """Width over height of one stored pixel."""
+    scalers: Scalers = field(default_factory=Scalers, repr=False, compare=False)
+    """Shared by the frames of a video."""
 
     @cached_property
     def rotation_deg(self) -> int:
@@ -79,7 +102,7 @@ class Frame:
         """
         turned = self.rotation_deg % 180 != 0
         stored = (height, width) if turned else (width, height)
-        picture = self.raw.reformat(*stored, format=pixel_format, interpolation=interpolation).to_ndarray()
+        picture = self.scalers.scale(self.raw, stored, pixel_format, interpolation)
         turns = -self.rotation_deg // 90  # numpy turns counterclockwise
         return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
 
@@ -89,7 +112,7 @@ class Frame:
 
     def luma(self) -> np.ndarray:
         """The full-size luma plane as stored: uint8 (H, W)."""
-        return self.raw.reformat(format="gray").to_ndarray()
+        return self.scalers.scale(self.raw, (self.raw.width, self.raw.height), "gray", "BILINEAR")
 
 
 class Video:
@@ -99,6 +122,7 @@ class Video:
         self._path, self._threads, self._max_pixels = path, threads, max_pixels
         self.num_decode_errors = 0
         """Packets that did not decode so far; their frames are missing."""
+        self._scalers = Scalers()
         self._open()
         self.info = VideoInfo(
             container=self._container.format.name,
@@ -124,15 +148,18 @@ class Video:
         self._stream = streams[0]
         codec = self._stream.codec_context
         codec.thread_type, codec.thread_count = "AUTO", self._threads
+        # Far larger frames must cost no memory. Twice the limit and a bit, for decoders count the pixels they pad with.
+        codec.options = {"max_pixels": str(min(2 * self._max_pixels + 2**16, 2**31 - 1))}
         self._check_pixels(codec.width, codec.height)
 
     def frames(self, start_pts: int | None = None, end_pts: int | None = None) -> Iterator[Frame]:
         """Frames with start_pts <= pts < end_pts in presentation order; all of them by default.
 
-        Packets that do not decode are counted and passed over.
+        Packets that do not decode are counted and passed over. Where files were joined and times start again, time
+        goes on by one frame step.
 
         Raises:
-            VideoError: a frame is larger than allowed.
+            VideoError: a frame is larger than allowed, or times run backwards in a format whose files cannot be joined.
         """
         for frame in self._from(start_pts):
             if end_pts is not None and frame.pts >= end_pts:
@@ -142,7 +169,7 @@ class Video:
 
     def _from(self, start_pts: int | None) -> Iterator[Frame]:
         """Frames from a keyframe at or before `start_pts` on; from the first where seeking overshoots."""
-        seekable = self.info.container not in RAW_FORMATS
+        seekable = self.info.container not in JOINABLE_FORMATS
         if start_pts is None or not seekable:
             self._rewind()
             yield from self._timed()
@@ -171,12 +198,21 @@ class Video:
         """Frames with strictly rising times; a missing time is filled in from the claimed rate."""
         self._at_start = False
         step = max(1, round(1 / (self.info.frame_rate * self.info.time_base)))
-        last = None
+        last, offset = None, 0
         for raw in self._decoded():
-            pts = raw.pts if raw.pts is not None else (0 if last is None else last + step)
+            pts = raw.pts + offset if raw.pts is not None else (0 if last is None else last + step)
+            if last is not None and (last - pts) * self.info.time_base > MAX_BACKWARD_S:
+                self._check_joinable(last, pts)
+                offset += last + step - pts
+                pts = last + step
             last = pts if last is None else max(pts, last + 1)
             self._check_pixels(raw.width, raw.height)
-            yield Frame(last, raw, self._pixel_aspect())
+            yield Frame(last, raw, self._pixel_aspect(), self._scalers)
+
+    def _check_joinable(self, last: int, pts: int) -> None:
+        if self.info.container not in JOINABLE_FORMATS:
+            seconds = [round(float(time * self.info.time_base), 3) for time in (last, pts)]
+            raise VideoError(f"timestamps run backwards: from {seconds[0]} s to {seconds[1]} s")
 
     def _pixel_aspect(self) -> Fraction:
         aspect = self._stream.sample_aspect_ratio
@@ -196,6 +232,8 @@ class Video:
                 yield from packet.decode()
             except FFmpegError:
                 self.num_decode_errors += 1
+                # Of a frame past its own limit libav says no more than that it did not decode.
+                self._check_pixels(self._stream.codec_context.width, self._stream.codec_context.height)
 
     def _check_pixels(self, width: int, height: int) -> None:
         if width * height > self._max_pixels:

@@ -1,4 +1,6 @@
+import contextlib
 import logging
+import os
 import shutil
 from itertools import pairwise
 
@@ -7,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from curation.config import InputsConfig
-from curation.corpus import first_paths, list_videos, sample_stably, update_inputs, video_id
+from curation.corpus import first_paths, input_paths, update_inputs, video_id
+from curation.listing import list_videos, sample_stably
 from curation.tables import Corpus
 
 
@@ -52,11 +55,60 @@ def test_other_files_are_named_not_dropped_silently(footage, caplog):
         (lambda f: (f / "t.csv").write_text("path\nb.mp4\nb.mp4\n") and f / "t.csv", "more than one row"),
         (lambda f: (f / "t.csv").write_text("path,video_id\nb.mp4,1\n") and f / "t.csv", "rename the columns"),
         (lambda f: (f / "t.jsonl").write_text("{broken\n") and f / "t.jsonl", "cannot be read as a table"),
+        (lambda f: (f / "t.jsonl").write_text("[1]\n") and f / "t.jsonl", "row 1 is not one value for each column"),
+        (lambda f: (f / "t.csv").write_text("path\nb.mp4,x\n") and f / "t.csv", "row 1 is not one value"),
+        (lambda f: (f / "t.csv").write_text("a,path\n1,b.mp4\n2\n") and f / "t.csv", r"t\.csv: row 2: `path` must be"),
+        (lambda f: (f / "t.csv").write_text("a,path\n1,\n") and f / "t.csv", r"t\.csv: row 1: `path` is empty"),
+        (lambda f: (f / "t.jsonl").write_text('{"path": 3}\n') and f / "t.jsonl", r"t\.jsonl: row 1: `path` must be"),
+        (
+            lambda f: (f / "t.jsonl").write_text('{"path": "b.mp4"}\n{"path": 3}\n') and f / "t.jsonl",
+            r"t\.jsonl .*row 2, column `path`",
+        ),
     ],
 )
 def test_wrong_inputs_are_refused_in_words(footage, make, words):
     with pytest.raises(ValueError, match=words):
         list_videos(str(make(footage)))
+
+
+def test_a_key_that_the_first_line_lacks_is_kept(footage):
+    (footage / "t.jsonl").write_text('{"path": "a.mkv"}\n{"path": "b.mp4", "licence": "CC0"}\n')
+    assert list_videos(str(footage / "t.jsonl"))["licence"].to_pylist() == [None, "CC0"]
+
+
+@pytest.mark.parametrize("bad", [b"caf\xe9.mp4", b"caf\xe9/fine.mp4"])
+def test_a_name_that_is_not_utf8_is_refused_before_work_starts(footage, bad):
+    path = os.path.join(os.fsencode(footage), bad)
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb"):
+            pass
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names alone")
+    for videos in (str(footage), f"{footage}/**/*.mp4"):
+        with pytest.raises(ValueError, match=r"footage' holds 'caf\\udce9.*not UTF-8.*Rename it"):
+            list_videos(videos)
+
+
+def test_a_suffix_that_is_not_utf8_can_be_logged(footage, caplog):
+    with contextlib.suppress(OSError), open(os.path.join(os.fsencode(footage), b"note.\xe9"), "wb"):
+        pass
+    with caplog.at_level(logging.INFO):
+        list_videos(str(footage))
+    caplog.text.encode("utf-8")
+
+
+def test_files_of_one_name_are_ranked_by_path():
+    paths = [f"/d{number:03d}/video.mp4" for number in range(200)]
+    samples = [sample_stably(pa.table({"path": paths}), limit)["path"].to_pylist() for limit in (20, 50)]
+    assert samples[0] != paths[:20] and set(samples[0]) < set(samples[1])
+    assert samples[0] == sorted(sample_stably(pa.table({"path": paths[::-1]}), 20)["path"].to_pylist())
+
+
+@pytest.mark.parametrize("limit", [0, -3])
+def test_a_sample_of_nothing_is_refused(limit):
+    with pytest.raises(ValueError, match=f"limit: {limit} "):
+        sample_stably(pa.table({"path": ["/a.mp4"]}), limit)
 
 
 def test_a_larger_sample_keeps_the_smaller_one(footage):
@@ -73,6 +125,27 @@ def test_ids_are_of_content_and_copies_have_one_owner(footage, tmp_path):
     owners = first_paths(corpus)
     assert sum(map(len, owners.values())) == 3, "four files, two of them byte copies"
     assert video_id(str(footage / "b.mp4")) == video_id(str(footage / "sub/copy.mov"))
+
+
+def test_copies_and_owners_are_found_over_all_parts(footage, tmp_path):
+    corpus = Corpus(tmp_path / "out")
+    update_inputs(corpus, list_videos(str(footage)), InputsConfig(part_max_videos=2))
+    every = first_paths(corpus)
+    assert first_paths(corpus, ["part-00001"]) == {"part-00001": every["part-00001"]}
+    assert first_paths(corpus, []) == {}
+    copied = input_paths(corpus)[video_id(str(footage / "b.mp4"))]
+    assert copied == [str(footage / "b.mp4"), str(footage / "sub/copy.mov")]
+
+
+def test_files_that_are_listed_no_more_are_counted(footage, tmp_path, caplog):
+    corpus = Corpus(tmp_path / "out")
+    with caplog.at_level(logging.INFO):
+        update_inputs(corpus, list_videos(str(footage)), InputsConfig())
+        assert "not in VIDEOS now" not in caplog.text
+        (footage / "a.mkv").unlink()
+        update_inputs(corpus, list_videos(str(footage)), InputsConfig())
+    assert f"1 files of this corpus are not in VIDEOS now (nor in its LIMIT), e.g. {footage / 'a.mkv'}" in caplog.text
+    assert len(corpus.read_all("inputs")) == 4
 
 
 def test_parts_close_at_bytes(footage, tmp_path):

@@ -11,6 +11,8 @@ from curation.engine import Counts, Engine, PartTask, PartWorker, stop_ray
 class Write(PartTask):
     folder: Path
     fault: str = ""
+    num_cpus: float = 1
+    num_gpus: float = 0
 
     def build(self) -> PartWorker:
         return WriteWorker(self)
@@ -68,3 +70,50 @@ def test_a_worker_that_dies_costs_no_part(tmp_path, ray):
 def test_a_part_that_kills_its_workers_is_named(tmp_path, ray):
     with pytest.raises(RuntimeError, match="p3: its worker died"):
         run(tmp_path, "ray", "always")
+
+
+def never(part, counts):
+    raise AssertionError(f"{part} was done")
+
+
+def test_a_worker_that_no_machine_can_hold_is_refused_at_once(tmp_path, ray):
+    task = Write(tmp_path, num_cpus=1000, num_gpus=3)
+    words = r"a worker of pack hq needs 1000 CPUs and 3 GPUs; this cluster's largest node has \d+ and \d+; lower"
+    with pytest.raises(ValueError, match=words):
+        Engine("ray", None, tmp_path / "journal").run("pack hq", task, PARTS, never)
+
+
+class Unloadable(Write):
+    def __reduce__(self):
+        return exec, ("raise ModuleNotFoundError('no module named zebra')",)
+
+
+def test_a_worker_that_cannot_be_started_is_told_at_once(tmp_path, ray, caplog):
+    with pytest.raises(RuntimeError, match=r"a worker of test cannot be started: .*no module named zebra"):
+        Engine("ray", 2, tmp_path / "journal").run("test", Unloadable(tmp_path), PARTS, never)
+    assert "trying again" not in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["OutOfMemoryError", "NodeDiedError", "WorkerCrashedError", "ActorUnavailableError"])
+def test_every_death_of_a_worker_costs_no_part(tmp_path, ray, monkeypatch, kind):
+    import ray as library
+    from ray import exceptions
+
+    made = {"WorkerCrashedError": lambda: exceptions.WorkerCrashedError()}
+    made["ActorUnavailableError"] = lambda: exceptions.ActorUnavailableError("gone", None)
+    get, deaths = library.get, []
+
+    def dying(answer):
+        if not deaths:
+            deaths.append(kind)
+            raise made.get(kind, lambda: getattr(exceptions, kind)("gone"))()
+        return get(answer)
+
+    monkeypatch.setattr(library, "get", dying)
+    assert run(tmp_path, "ray") == PARTS and deaths
+
+
+@pytest.mark.parametrize("kind", ["local", "ray"])
+def test_no_workers_are_refused(tmp_path, kind):
+    with pytest.raises(ValueError, match="workers: 0"):
+        Engine(kind, 0, tmp_path / "journal").run("test", Write(tmp_path), [], never)

@@ -14,7 +14,7 @@ from handmade import (
 
 from curation import accounts, funnel
 from curation.tables import Corpus
-from shards.schema import FAILURES, INDEX
+from shards.schema import FAILURES, INDEX, INPUTS
 from shards.store import write_json, write_table
 
 
@@ -153,6 +153,31 @@ def test_shards_packed_by_earlier_rules_are_no_loss(corpus):
     write_json(corpus.folder("shards/hq") / accounts.PACK_DONE, {"kept_hash": "then", "kept": 3})
     packed = counted(corpus)["pack", "hq"]
     assert packed.holds and packed.whole.what == "kept by earlier rules"
+
+
+def test_packing_that_was_interrupted_and_then_filtered_anew_is_no_loss(corpus):
+    put_index(corpus, "train", 3)
+    write_json(corpus.folder("verdicts/hq") / "rules.json", {"kept_hash": "now"})
+    write_json(corpus.folder("shards/hq") / "plan/plan.json", {"kept_hash": "then", "kept": 5})
+    packed = counted(corpus)["pack", "hq"]
+    assert packed.holds and packed.whole.what == "kept by earlier rules"
+    assert parts(packed) == {"train": 3, "val": 0, "failed": 0, "not yet packed": 2}
+    write_json(corpus.folder("verdicts/hq") / "rules.json", {"kept_hash": "then"})
+    assert not counted(corpus)["pack", "hq"].holds, "more packed than these rules keep"
+
+
+def test_videos_of_other_files_break_the_sum(corpus):
+    videos = corpus.read("videos", "part-00000").to_pylist()
+    for strange in ("stranger", videos[1]["video_id"]):
+        put_videos(corpus, 0, [*videos[:-1], videos[-1] | {"video_id": strange}])
+        assert funnel.broken(counted(corpus).values()), "as many rows, but one of another file"
+        put_videos(corpus, 0, [*videos, videos[-1] | {"video_id": strange}])
+        assert funnel.broken(counted(corpus).values())
+
+
+def test_a_path_that_is_listed_twice_breaks_the_sum(corpus):
+    corpus.write("inputs", "part-00001", corpus.read("inputs", "part-00000").slice(0, 1), INPUTS)
+    assert not counted(corpus)["split", "files"].holds
 
 
 def test_more_packed_than_kept_is_a_defect(corpus):

@@ -2,13 +2,15 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from curation.config import LimitsConfig, SplitConfig
 from curation.guard import ConfigChanged, changes, claim, config_hash, describe, move_aside
+from curation.scorer import Resources
+from curation.scorers.openclip import OpenClip
 from curation.tables import Corpus
 
 
 @dataclass(frozen=True)
 class Inner:
-    limits: int = 1
     width: int = 2
 
 
@@ -31,8 +33,12 @@ def test_a_table_remembers_and_refuses_with_the_keys_that_differ(tmp_path):
 
 def test_what_only_changes_the_running_time_is_left_out(tmp_path):
     corpus = Corpus(tmp_path)
-    claim(corpus, "split", "clips", describe(Outer(inner=Inner(limits=1))))
-    claim(corpus, "split", "clips", describe(Outer(inner=Inner(limits=9))))
+    claim(corpus, "split", "clips", describe(SplitConfig()))
+    claim(corpus, "split", "clips", describe(SplitConfig(limits=LimitsConfig(wall_s=9, attempts=9))))
+    with pytest.raises(ConfigChanged, match=r"limits\.max_frames"):
+        claim(corpus, "split", "clips", describe(SplitConfig(limits=LimitsConfig(max_frames=9))))
+    gpu, cpu = (OpenClip(model="m", resources=Resources(gpus=gpus)) for gpus in (1, 0))
+    assert describe(gpu) == describe(cpu)
 
 
 def test_other_weights_under_the_same_name_are_another_configuration(tmp_path):
@@ -41,6 +47,11 @@ def test_other_weights_under_the_same_name_are_another_configuration(tmp_path):
     one = describe(Outer(weights=str(weights)))
     weights.write_bytes(b"two")
     assert config_hash(describe(Outer(weights=str(weights)))) != config_hash(one)
+    elsewhere = tmp_path / "elsewhere.bin"
+    elsewhere.write_bytes(b"two")
+    assert describe(Outer(weights=str(weights))) == describe(Outer(weights=str(elsewhere))), (
+        "where they lie is no matter"
+    )
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "w").write_bytes(b"one")

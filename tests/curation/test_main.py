@@ -103,6 +103,49 @@ def test_the_configuration_that_is_taken_without_one(tmp_path):
     assert with_default_config(["run", "--out", str(tmp_path), "--videos", "x"])[2].endswith("default.yaml")
 
 
+def test_a_corpus_remembers_its_configuration_but_not_the_errand(tmp_path, footage, capsys):
+    arguments = [*DEFAULT, "--videos", str(footage), "--out", str(tmp_path / "out"), "--engine", "local"]
+    assert main([*arguments, "--split.min_clip_s", "0.5", "--limit", "1"]) == 0
+    assert main([*arguments, "--split.min_clip_s", "0.5", "--force", "dedup"]) == 0
+    write_video(footage / "b.mp4", noise_scene(2, 12))
+    assert main(["run", "--out", str(tmp_path / "out"), "--job", "split"]) == 0
+    said = capsys.readouterr().out
+    assert "2 files" in said and "1 of them new" in said, "neither the job nor the limit nor the force stuck"
+    assert main(["run", "--out", str(tmp_path / "out"), "--job", "stats"]) == 0
+    assert main([*DEFAULT, "--videos", str(footage), "--out", str(tmp_path / "out"), "--job", "split"]) == 1
+    assert "min_clip_s was 0.5, is 1.0" in capsys.readouterr().err
+
+
+def test_what_is_wrong_is_found_before_anything_is_moved_or_written(tmp_path, footage, capsys):
+    out = tmp_path / "out"
+    arguments = [*DEFAULT, "--out", str(out), "--engine", "local"]
+    assert main([*arguments, "--videos", str(footage), "--job", "split"]) == 0
+    assert "no such folder" in told(capsys, *arguments, "--videos", "typo", "--force", "split")
+    assert "is not there" in told(capsys, *arguments, "--videos", str(footage), "--captions", "gone.csv")
+    assert "leave JOB out" in told(capsys, *arguments, "--videos", str(footage), "--job", "stats", "--force", "split")
+    assert (out / "videos/part-00000.parquet").exists() and not (out / "aside").exists()
+    assert "no such folder" in told(capsys, *DEFAULT, "--videos", "typo", "--out", str(tmp_path / "new"))
+    assert not (tmp_path / "new/clips").exists() and not (tmp_path / "new/config.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    "argument",
+    ["--split.proxy_fps=0", "--split.max_clip_s=0", "--split.limits.attempts=0", "--limit=0", "--workers=0"],
+)
+def test_values_that_make_no_sense_are_refused(tmp_path, footage, capsys, argument):
+    words = told(capsys, *DEFAULT, "--videos", str(footage), "--out", str(tmp_path / "out"), argument)
+    assert argument.split("=")[0].lstrip("-") in words
+
+
+def test_a_corpus_of_broken_files_finishes(tmp_path, capsys):
+    (tmp_path / "footage").mkdir()
+    (tmp_path / "footage/empty.mp4").write_bytes(b"")
+    (tmp_path / "footage/text.mp4").write_text("no video")
+    arguments = [*DEFAULT, "--videos", str(tmp_path / "footage"), "--out", str(tmp_path / "out"), "--engine", "local"]
+    assert main(arguments) == 0
+    assert "2 unique videos = 0 split + 2 failed" in capsys.readouterr().out
+
+
 def test_help_answers_at_once():
     command = [sys.executable, "-m", "curation", "--help"]
     seconds = []

@@ -4,25 +4,28 @@ import logging
 import math
 import shutil
 from itertools import pairwise
+from random import Random
 
 import av
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from footage import SIZE, number_of, numbered_frame, write_video
-from handmade import put_dedup, put_scores
+from handmade import put_clips, put_dedup, put_scores
 
 from curation import pack
-from curation.config import CurateConfig, PackConfig
+from curation.child import ChildUnavailable
+from curation.config import CurateConfig, LimitsConfig, PackConfig
 from curation.engine import Engine
-from curation.pack_plan import is_val, make_plan
+from curation.joined import join
+from curation.pack_plan import _warn_of_giant, is_val, make_plan, relatives
 from curation.pack_worker import PackWorker
 from curation.scorers.motion import Motion
 from curation.tables import Corpus, part_name
 from shards.reader import ShardSet
-from shards.schema import CAPTIONS, CLIPS, VERDICTS, VIDEOS
+from shards.schema import CAPTIONS, CLIPS, INPUTS, VERDICTS, VIDEOS
 from shards.store import write_json
-from shards.video import open_video
+from shards.video import VideoError, open_video
 
 CLIPS_A_VIDEO = 3
 CONFIG = CurateConfig(
@@ -53,6 +56,7 @@ class Made:
         part, ids = part_name(number), [row["clip_id"] for row in self.rows[number]]
         video = dict.fromkeys(VIDEOS.names) | {"video_id": video_id(number), "path": str(path), "status": "ok"}
         self.corpus.write("videos", part, pa.Table.from_pylist([video], schema=VIDEOS), VIDEOS)
+        self.list_file(number, path)
         self.corpus.write("clips", part, pa.Table.from_pylist(self.rows[number], schema=CLIPS), CLIPS)
         captions = [{"clip_id": ids[1], "text": text, "source": "me"} for text in ("grey steps", "again")]
         self.corpus.write("captions", part, pa.Table.from_pylist(captions, schema=CAPTIONS), CAPTIONS)
@@ -62,6 +66,13 @@ class Made:
             self.corpus, number, "motion", ids, flow=[0.25, None, math.nan], steps=[1.0, 2.0, 3.0], vector=vectors
         )
         put_dedup(self.corpus, number, ids)
+
+    def list_file(self, number, path, readable=True):
+        """Writes the file's row of `inputs` as it is now."""
+        now = path.stat() if readable else None
+        stamp = {"size_bytes": now and now.st_size, "mtime_ns": now and now.st_mtime_ns}
+        row = {"path": str(path), "video_id": video_id(number), **stamp}
+        self.corpus.write("inputs", part_name(number), pa.Table.from_pylist([row], schema=INPUTS), INPUTS)
 
     @staticmethod
     def clip(number, ticks, base, first, last):
@@ -223,6 +234,8 @@ def test_a_clip_that_fails_is_listed_and_the_rest_goes_on(packed, tmp_path, capl
     (made.films / "0.mp4").unlink()
     (made.films / "1.mp4").write_bytes((made.films / "1.mp4").read_bytes()[:-900])
     write_video(made.films / "2.mp4", [numbered_frame(k) for k in range(20)], g="9", bf="2")
+    for number in range(3):  # they were so when they were listed
+        made.list_file(number, made.films / f"{number}.mp4", readable=number > 0)
     counts = made.pack()
     failures, ids = made.failures(), made.ids
     assert all("cannot be opened" in failures[clip_id] for clip_id in ids[:3])
@@ -255,6 +268,65 @@ def cut_or_die(path, *span):
     return cut_clip(path, *span)
 
 
+@pytest.mark.parametrize("change", ["gone", "changed", "folder gone"])
+def test_footage_that_is_not_what_was_split_stops_the_job_and_is_no_failure(tmp_path, change):
+    made = Made(tmp_path / "out", tmp_path / "films", 4)
+    film, away = made.films / "2.mp4", tmp_path / "away"
+    (made.films if change == "folder gone" else film).rename(away)
+    if change == "changed":
+        film.write_bytes((made.films / "1.mp4").read_bytes())
+    with pytest.raises(
+        OSError, match=rf"mp4 {'is gone' if 'gone' in change else 'has changed'} since it was split; bri"
+    ):
+        made.pack()
+    assert not (made.folder / "manifest.json").exists() and made.folder.exists()
+    away.rename(made.films if change == "folder gone" else film)
+    made.pack()
+    assert made.failures() == {}
+    assert {s.key for split in ("train", "val") for s in made.samples(split)} == set(made.ids)
+
+
+def test_footage_that_goes_away_while_it_is_read_is_no_failure(packed, tmp_path, monkeypatch):
+    made = copy(packed, tmp_path)
+    film, away = made.films / "0.mp4", tmp_path / "away"
+
+    def unplugged(*_):
+        film.rename(away)
+        raise VideoError("cannot be opened: Input/output error")
+
+    monkeypatch.setattr("curation.pack_worker.PackWorker._try", unplugged)
+    now = film.stat()
+    row = {"path": str(film), "video_id": video_id(0), "size_bytes": now.st_size, "mtime_ns": now.st_mtime_ns}
+    worker = pack.PackTask(made.corpus, CONFIG.pack, "hq").build()
+    try:
+        with pytest.raises(FileNotFoundError, match="is gone"):
+            worker._cut(row)
+    finally:
+        away.rename(film)
+        worker.close()
+
+
+def test_frames_larger_than_the_limit_are_not_cut(packed, tmp_path):
+    made = copy(packed, tmp_path)
+    shutil.rmtree(made.folder)
+    parts = pack.plan(made.corpus, CONFIG, "hq")
+    worker = pack.PackTask(made.corpus, CONFIG.pack, "hq", LimitsConfig(max_pixels=99)).build()
+    assert worker.run(parts[0])["packed"] == 0
+    worker.close()
+    assert all(error.startswith("frame too large") for error in made.failures().values())
+
+
+def test_trouble_of_our_own_stops_the_job_and_blames_no_clip(packed, tmp_path):
+    made = copy(packed, tmp_path)
+    shutil.rmtree(made.folder)
+    parts = pack.plan(made.corpus, CONFIG, "hq")
+    worker = pack.PackTask(made.corpus, CONFIG.pack, "hq").build()
+    worker.close()
+    with pytest.raises(ChildUnavailable):
+        worker.run(parts[0])
+    assert not list(made.folder.glob("*/*.tar"))
+
+
 def test_a_full_disk_stops_the_job_and_blames_no_clip(packed, tmp_path, monkeypatch):
     made = copy(packed, tmp_path)
     shutil.rmtree(made.folder)
@@ -280,15 +352,45 @@ def test_validation_shares_no_duplicate_group_and_no_video_that_stands_alone(tmp
         video = dict.fromkeys(VIDEOS.names) | {"video_id": video_id(number), "path": "a.mp4"}
         made.corpus.write("videos", part, pa.Table.from_pylist([video], schema=VIDEOS), VIDEOS)
         made.corpus.write("captions", part, CAPTIONS.empty_table(), CAPTIONS)
+        row = {"path": "a.mp4", "size_bytes": 1, "mtime_ns": 1, "video_id": video_id(number)}
+        made.corpus.write("inputs", part, pa.Table.from_pylist([row], schema=INPUTS), INPUTS)
         put_scores(made.corpus, number, "motion", ids, flow=[1.0] * 3, steps=[1.0] * 3)
         put_dedup(made.corpus, number, ids, [f"group {number // 3}", None, None], [number % 3, None, None])
     made.judge({})
     groups = {row[0]["clip_id"]: f"group {number // 3}" for number, row in made.rows.items() if number}
     sides = {"train": set(), "val": set()}
     for part, rows in make_plan(made.corpus, CONFIG, "hq", ""):
-        sides[part.split("/")[0]] |= {groups.get(key, key[:20]) for key in rows["key"].to_pylist()}
-    assert not sides["train"] & sides["val"]
+        for key in rows["key"].to_pylist():
+            sides[part.split("/")[0]] |= {groups.get(key), key[:20]} - {None}
+    assert not sides["train"] & sides["val"], "of groups and videos"
     assert len(sides["train"] | sides["val"]) == 40 + 14 and len(sides["val"]) > 5
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_equal_and_neighbouring_clips_are_related_and_no_others(tmp_path, seed):
+    random, corpus = Random(seed), Corpus(tmp_path)
+    groups, joined = {}, {name: {name} for name in map(video_id, range(30))}
+    for part in range(5):
+        videos = sorted(random.choices(list(joined), k=12))
+        mine = [random.choice([None, *(f"g{k}" for k in range(12))]) for _ in videos]
+        ids = put_clips(corpus, part, 12, first=12 * part, video_id=videos)
+        put_dedup(corpus, part, ids, mine, [group and 0 for group in mine])
+        for name, group in zip(videos, mine, strict=True):
+            if group:
+                other = groups.setdefault(group, name)
+                union = joined[name] | joined[other]
+                joined |= dict.fromkeys(union, union)
+    kin = relatives(join(corpus, ["dedup"]))
+    assert {name: kin.get(name, name) for name in joined} == {name: min(union) for name, union in joined.items()}
+
+
+def test_a_giant_family_of_videos_is_told(caplog):
+    _warn_of_giant("hq", ["a"] * 21 + [f"b{k}" for k in range(79)])
+    assert not caplog.text, "too few clips to speak of shares"
+    _warn_of_giant("hq", ["a"] * 20 + [f"b{k}" for k in range(81)])
+    assert not caplog.text
+    _warn_of_giant("hq", ["a"] * 30 + [f"b{k}" for k in range(81)])
+    assert "30 of its 111 clips" in caplog.text
 
 
 def test_the_share_for_validation_is_kept_and_grows_by_adding():
@@ -322,6 +424,33 @@ def test_the_description_tells_other_clips_rules_and_settings(packed, tmp_path):
     (made.corpus.folder("verdicts/hq") / "rules.json").unlink()
     with pytest.raises(ValueError, match="run JOB=filter first"):
         pack.describe(made.corpus, CONFIG, "hq")
+
+
+def test_the_description_tells_other_scores_and_captions(packed, tmp_path):
+    made = copy(packed, tmp_path)
+    before = pack.describe(made.corpus, CONFIG, "hq")
+    record = made.corpus.folder("scores/motion") / "config.json"
+    write_json(record, {"hash": "one"})
+    scored = pack.describe(made.corpus, CONFIG, "hq")
+    write_json(record, {"hash": "two"})
+    more = CurateConfig(scorers={"motion": Motion(), "other": Motion()}, pack=CONFIG.pack)
+    told = [before, scored, pack.describe(made.corpus, CONFIG, "hq"), pack.describe(made.corpus, more, "hq")]
+    assert len({json.dumps(each["scores"]) for each in told}) == 4
+    with pytest.raises(ValueError, match="is for other clips or settings"):
+        pack.plan(made.corpus, CONFIG, "hq")
+    assert pack.plan(made.corpus, CONFIG, "hq", before) == []
+    row = {"clip_id": made.ids[0], "text": "new words", "source": "me"}
+    made.corpus.write("captions", part_name(0), pa.Table.from_pylist([row], schema=CAPTIONS), CAPTIONS)
+    assert pack.describe(made.corpus, CONFIG, "hq")["captions"] != before["captions"]
+
+
+def test_captions_of_rejected_clips_do_not_matter(packed, tmp_path):
+    made = copy(packed, tmp_path)
+    before, part = pack.describe(made.corpus, CONFIG, "hq"), part_name(6)
+    row = {"clip_id": made.ids[-3], "text": "new words", "source": "me"}
+    rows = [*made.corpus.read("captions", part).to_pylist(), row]
+    made.corpus.write("captions", part, pa.Table.from_pylist(rows, schema=CAPTIONS), CAPTIONS)
+    assert pack.describe(made.corpus, CONFIG, "hq") == before
 
 
 @pytest.mark.parametrize(

@@ -98,16 +98,26 @@ def test_a_changed_configuration_is_refused_and_forced(footage, curated, tmp_pat
     assert curate(footage, tmp_path / "out", *change, "--force", "score") == 0
     assert list((tmp_path / "out/aside").glob("*/scores/motion/part-00000.parquet"))
     assert not list((tmp_path / "out/aside").glob("*/scores/openclip")), "what has not changed stays"
-    assert "nothing to do" not in capsys.readouterr().err
+    said = capsys.readouterr().out
+    assert "split: nothing to do" in said and "score motion, openclip" in said and "dedup: nothing to do" in said
+
+
+def test_force_pack_moves_only_the_sets_that_changed(footage, curated, tmp_path, capsys):
+    shutil.copytree(curated, tmp_path / "out")
+    change = ("--sets.hq", '{"rules": [{"column": "motion", "min": 0.2}]}')
+    assert curate(footage, tmp_path / "out", *change) == 1
+    assert "shards/hq was made with another configuration" in capsys.readouterr().err
+    assert curate(footage, tmp_path / "out", *change, "--force", "pack") == 0
+    assert list((tmp_path / "out/aside").glob("*/shards/hq/manifest.json"))
+    assert not list((tmp_path / "out/aside").glob("*/shards/pretrain"))
 
 
 def test_new_footage_makes_new_parts_only(footage, curated, tmp_path, capsys):
     shutil.copytree(curated, tmp_path / "out")
-    shutil.rmtree(tmp_path / "out/shards")
     late = tmp_path / "late"
     late.mkdir()
     write_video(late / "new.mp4", noise_scene(9, 30))
-    assert curate(footage, tmp_path / "out", "--videos", str(late)) == 0
+    assert curate(footage, tmp_path / "out", "--videos", str(late), "--force", "pack") == 0
     before, after = tables(curated), tables(tmp_path / "out")
     kept = [name for name in before if name.split("/")[0] in ("inputs", "videos", "clips", "proxies", "captions")]
     assert [name for name in kept if after[name] != before[name]] == []

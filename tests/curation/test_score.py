@@ -35,6 +35,9 @@ class Level(Scorer):
                 "level": [float(np.mean([p.mean() for _, p in clip])) if clip else None for clip in frames],
                 "seen": [len(clip) for clip in frames],
             }
+            if self.fault == "odd":
+                columns["level"] = [[float("nan"), float("inf"), None, 1.0][k % 4] for k in range(len(frames))]
+                columns["error"] = ["too dark" if k == 0 else None for k in range(len(frames))]
             if self.fault == "extra":
                 columns["surprise"] = columns["seen"]
             if self.fault == "short":
@@ -119,6 +122,35 @@ def test_a_scorer_that_always_raises_stops_the_job(corpus):
     with pytest.raises(RuntimeError, match="raised for each of its first"):
         scored(corpus, level=Level(fault="always"))
     assert not corpus.parts("scores/level")
+
+
+def few_clips(corpus: Corpus, count: int) -> None:
+    corpus.write("clips", "part-00000", corpus.read("clips", "part-00000").slice(0, count), CLIPS)
+
+
+@pytest.mark.parametrize("count", [3, 5])
+def test_a_scorer_that_scores_nothing_of_a_small_part_stops_the_job(corpus, count):
+    few_clips(corpus, count)
+    with pytest.raises(RuntimeError, match=f"scored none of the {count} clips of a part: ArithmeticError: cannot"):
+        scored(corpus, level=Level(fault="always"))
+    assert not corpus.parts("scores/level")
+
+
+def test_a_good_part_does_not_excuse_a_bad_one(corpus):
+    score, clips = SafeScore("level", Level(fault="dark")), corpus.read("clips", "part-00000").slice(0, 1)
+    clips = clips.append_column("captions", pa.array([[]], pa.list_(pa.string())))
+    bright, dark = ([[(0.0, np.full((4, 4, 3), level, np.uint8))]] for level in (90, 9))
+    assert len(score.whole([score(clips, bright), score(clips, dark), score(clips, dark)])) == 3
+    assert score.whole([score(clips, dark)])["level"].to_pylist() == [None], "one clip tells nothing of the scorer"
+    with pytest.raises(RuntimeError, match="scored none of the 3 clips"):
+        score.whole([score(clips, dark) for _ in range(3)])
+
+
+def test_what_is_no_number_becomes_null_with_a_reason(corpus):
+    few_clips(corpus, 4)
+    rows = scored(corpus, level=Level(fault="odd"))["level"]
+    assert [row["level"] for row in rows] == [None, None, None, 1.0]
+    assert [row["level_error"] for row in rows] == ["too dark", "not a number: level", None, None]
 
 
 @pytest.mark.parametrize("fault", ["extra", "short"])

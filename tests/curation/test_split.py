@@ -7,9 +7,11 @@ import pytest
 from footage import noise_scene, numbered_frame, write_video
 
 from curation import split
+from curation.child import ChildUnavailable
 from curation.config import InputsConfig, LimitsConfig, SplitConfig
-from curation.corpus import first_paths, list_videos, update_inputs
+from curation.corpus import first_paths, update_inputs
 from curation.engine import Engine
+from curation.listing import list_videos
 from curation.read_video import fit_short_side, read_video
 from curation.split import SplitTask
 from curation.tables import Corpus
@@ -146,3 +148,85 @@ def test_numbered_frames_survive_the_codec(tmp_path):
     assert reading.video["num_frames"] == 12
     assert reading.clips[0]["luma_mean"] == pytest.approx(np.mean([20 + 8 * k for k in range(12)]), abs=2)
     assert reading.clips[0]["frame_difference"] == pytest.approx(8, abs=1)
+
+
+@pytest.mark.parametrize("change", ["gone", "changed"])
+def test_footage_that_is_not_what_was_listed_stops_the_job_and_is_no_failure(tmp_path, change):
+    (tmp_path / "in").mkdir()
+    film, away = write_video(tmp_path / "in" / "a.mp4", noise_scene(1, 12)), tmp_path / "away"
+    corpus = Corpus(tmp_path / "out")
+    update_inputs(corpus, list_videos(str(tmp_path / "in")), InputsConfig())
+    film.rename(away)
+    if change == "changed":
+        film.write_bytes(b"something else")
+    worker = SplitTask(corpus, SplitConfig(), first_paths(corpus)).build()
+    with pytest.raises(OSError, match=rf"a\.mp4 {'is gone' if change == 'gone' else 'has changed'} since it was split"):
+        worker.run("part-00000")
+    assert not corpus.parts("videos") and not corpus.parts("clips")
+    away.rename(film)
+    assert worker.run("part-00000") == {"clips": 1, "retried": 0, "ok": 1}
+    worker.close()
+
+
+def test_a_file_that_could_not_be_read_when_it_was_listed_is_failed(tmp_path):
+    (tmp_path / "films.csv").write_text("path\nmissing.mp4\n")
+    corpus = Corpus(tmp_path / "out")
+    update_inputs(corpus, list_videos(str(tmp_path / "films.csv")), InputsConfig())
+    worker = SplitTask(corpus, SplitConfig(), first_paths(corpus)).build()
+    assert worker.run("part-00000")["failed"] == 1
+    worker.close()
+
+
+def test_without_a_child_no_video_is_blamed(footage, tmp_path):
+    corpus = Corpus(tmp_path)
+    update_inputs(corpus, list_videos(str(footage)), InputsConfig())
+    worker = SplitTask(corpus, SplitConfig(), first_paths(corpus)).build()
+    worker.close()
+    with pytest.raises(ChildUnavailable, match="not active"):
+        worker.run("part-00000")
+    assert not corpus.parts("videos")
+
+
+def defect(video_id, path, config, proxies):
+    """Stands in for a bug of a splitter."""
+    raise ZeroDivisionError("of ours")
+
+
+@pytest.mark.parametrize(("videos_a_part", "stops"), [(4, True), (3, False)])
+def test_the_same_exception_from_every_video_is_a_defect_of_ours(footage, tmp_path, monkeypatch, videos_a_part, stops):
+    monkeypatch.setattr(split, "read_video", defect)
+    corpus = Corpus(tmp_path)
+    update_inputs(corpus, list_videos(str(footage)), InputsConfig(part_max_videos=videos_a_part))
+    worker = SplitTask(corpus, SplitConfig(), first_paths(corpus)).build()
+    if stops:
+        with pytest.raises(RuntimeError, match=r"each of its 4 videos failed with ZeroDivisionError(.|\n)*in defect"):
+            worker.run("part-00000")
+        assert not corpus.parts("videos")
+    else:
+        assert worker.run("part-00000")["failed"] == 3
+    worker.close()
+
+
+def crash_once(video_id, path, config, proxies):
+    """Stands in for a reader that is killed the first time."""
+    tried = Path(path).with_suffix(".tried")
+    if not tried.exists():
+        tried.touch()
+        os.abort()
+    return read_video(video_id, path, config, proxies)
+
+
+def test_a_retry_is_told_to_the_journal(tmp_path, monkeypatch):
+    monkeypatch.setattr(split, "read_video", crash_once)
+    (tmp_path / "in").mkdir()
+    write_video(tmp_path / "in" / "a.mp4", noise_scene(1, 12))
+    corpus = run(tmp_path / "in", tmp_path / "out", SplitConfig())
+    assert corpus.read_all("videos")["status"].to_pylist() == ["ok"]
+    assert '"retried": 1' in (tmp_path / "out/journal/parts.jsonl").read_text()
+
+
+def test_joined_files_last_as_long_as_their_parts(tmp_path):
+    one = write_video(tmp_path / "one.ts", noise_scene(3, 20))
+    (tmp_path / "joined.ts").write_bytes(one.read_bytes() * 2)
+    reading = read_video("v", str(tmp_path / "joined.ts"), SplitConfig(), tmp_path / "p.parquet")
+    assert reading.video["num_frames"] == 40 and reading.video["duration_s"] == pytest.approx(4.0)

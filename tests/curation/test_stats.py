@@ -106,3 +106,17 @@ def test_equal_input_gives_equal_bytes(corpus):
         stats.run(corpus, CONFIG)
         written.append([path.read_bytes() for path in sorted(corpus.folder("stats").iterdir())])
     assert written[0] == written[1] and len(written[0]) == 3
+
+
+def test_a_corpus_of_broken_files_alone_has_an_empty_table_of_clips(tmp_path):
+    corpus = Corpus(tmp_path)
+    put_videos(corpus, 0, [{"video_id": "bad", "status": "failed", "error": "no video stream"}])
+    ids = put_clips(corpus, 0, 0)
+    put_scores(corpus, 0, "motion", ids, flow=[])
+    put_dedup(corpus, 0, ids)
+    put_verdicts(corpus, 0, "hq", ids, [])
+    sums = stats.run(corpus, CONFIG)
+    assert not funnel.broken(sums) and "1 failed" in funnel.render(sums)
+    clips = read(corpus, "clips")
+    assert len(clips) == 0 and {"clip_id", "flow", "kept_hq"} <= set(clips.column_names)
+    assert len(read(corpus, "failures")) == 1

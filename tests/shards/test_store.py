@@ -19,11 +19,13 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
 
 
 def test_what_a_killed_run_left_is_removed_and_nothing_else(tmp_path):
-    (tmp_path / "a/.part-00000.x.tmp").mkdir(parents=True)
-    (tmp_path / "a/.part-00000.parquet.y.tmp").write_text("half")
-    (tmp_path / "a/part-00000.parquet").write_text("whole")
+    (tmp_path / "a/.part-00000.x.rushes.tmp").mkdir(parents=True)
+    (tmp_path / "a/.part-00000.parquet.y.rushes.tmp").write_text("half")
+    kept = {"part-00000.parquet", ".notes.tmp", "rushes.tmp"}
+    for name in kept:
+        (tmp_path / "a" / name).write_text("whole")
     remove_temporaries(tmp_path)
-    assert [path.name for path in (tmp_path / "a").iterdir()] == ["part-00000.parquet"]
+    assert {path.name for path in (tmp_path / "a").iterdir()} == kept
 
 
 def test_equal_tables_give_equal_bytes_with_docs_inside(tmp_path):

@@ -76,6 +76,101 @@ def test_large_frames_are_refused_before_decoding(tmp_path):
         pass
 
 
+def numbers(path, **limits) -> list[int]:
+    with open_video(str(path), **limits) as video:
+        return [number_of(frame.rgb(96, 64)) for frame in video.frames()]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_frames_that_grow_far_too_large_are_refused_in_words(tmp_path, codec, threads):
+    pair = [
+        write_video(tmp_path / f"{side}.ts", [numbered_frame(k, (side, side)) for k in range(9)], codec=codec)
+        for side in (96, 512)
+    ]
+    (tmp_path / "joined.ts").write_bytes(b"".join(path.read_bytes() for path in pair))
+    assert len(numbers(tmp_path / "joined.ts")) == 18
+    with pytest.raises(VideoError, match="frame too large: 512x512"):
+        numbers(tmp_path / "joined.ts", threads=threads, max_pixels=96 * 96)
+
+
+def test_libav_refuses_what_is_far_too_large_by_itself(tmp_path):
+    path = write_video(tmp_path / "a.mp4", [numbered_frame(0, (512, 512))] * 3)
+    with open_video(str(path)) as video:
+        video._stream.codec_context.options = {"max_pixels": "9999"}  # as `open_video` does, below the header's size
+        assert not list(video.frames()) and video.num_decode_errors
+    with open_video(str(path), max_pixels=512 * 512) as video:
+        assert int(video._stream.codec_context.options["max_pixels"]) == 2 * 512 * 512 + 2**16
+
+
+def test_a_header_that_claims_too_much_costs_no_frame(media: Path):
+    assert len(numbers(media / "derived/header_says_65535x65535.mp4", max_pixels=960 * 540)) == 1
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.ts", "libx264"), ("a.mpg", "mpeg2video")])
+def test_time_goes_on_where_files_were_joined(tmp_path, name, codec):
+    one = write_video(tmp_path / name, [numbered_frame(k) for k in range(50)], fps=25, codec=codec)
+    joined = tmp_path / f"joined {name}"
+    joined.write_bytes(one.read_bytes() * 3)
+    alone, found = decode(one), decode(joined)
+    assert len(found) == 3 * len(alone) and [number for _, number in found] == 3 * [number for _, number in alone]
+    first = alone[0][0]
+    lengths = [time - first for time, _ in alone] + [alone[-1][0] - first + Fraction(1, 25)]
+    expected = [first + turn * lengths[-1] + time for turn in range(3) for time in lengths[:-1]]
+    assert [time for time, _ in found] == expected
+
+
+def test_a_span_behind_a_joint_is_the_one_that_was_split(tmp_path):
+    one = write_video(tmp_path / "a.ts", [numbered_frame(k) for k in range(25)], g="5", bf="2")
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(one.read_bytes() * 3)
+    with open_video(str(joined)) as video:
+        times = [frame.pts for frame in video.frames()]
+        for start, end in ((30, 40), (3, 9), (60, 74), (20, 55)):
+            span = list(video.frames(times[start], times[end]))
+            assert [frame.pts for frame in span] == times[start:end]
+            assert [number_of(frame.rgb(*frame.size)) for frame in span] == [k % 25 for k in range(start, end)]
+
+
+class OutOfOrder:
+    """Stands in for decoded frames with given times."""
+
+    def __init__(self, pts: int) -> None:
+        self.pts, self.width, self.height = pts, 96, 64
+
+
+@pytest.mark.parametrize("back_s", [Fraction(1), Fraction(11, 10)])
+def test_times_that_run_backwards_elsewhere_fail_in_words(tmp_path, monkeypatch, back_s):
+    path = write_video(tmp_path / "a.mp4", [numbered_frame(k) for k in range(3)])
+    with open_video(str(path)) as video:
+        second = int(1 / video.info.time_base)
+        times = [5 * second, 6 * second, int((6 - back_s) * second)]
+        monkeypatch.setattr(video, "_decoded", lambda: iter([OutOfOrder(pts) for pts in times]))
+        if back_s > 1:
+            with pytest.raises(VideoError, match=r"timestamps run backwards: from 6\.0 s to 4\.9 s"):
+                list(video.frames())
+        else:
+            assert [frame.pts for frame in video.frames()] == [5 * second, 6 * second, 6 * second + 1]
+
+
+def test_yuv4mpeg_is_read_and_sought(tmp_path):
+    planes = [bytes([20 + 8 * k]) * (96 * 64) + bytes([128]) * (96 * 64 // 2) for k in range(20)]
+    header = b"YUV4MPEG2 W96 H64 F10:1 Ip A1:1 C420 XCOLORRANGE=FULL\n"
+    (tmp_path / "a.y4m").write_bytes(header + b"".join(b"FRAME\n" + plane for plane in planes))
+    assert decode(tmp_path / "a.y4m") == [(Fraction(k, 10), k) for k in range(20)]
+    assert [time for time, _ in decode(tmp_path / "a.y4m", 7, 9)] == [Fraction(7, 10), Fraction(8, 10)]
+
+
+def test_one_scaler_serves_a_whole_video(tmp_path):
+    path = write_video(tmp_path / "a.mp4", [numbered_frame(k) for k in range(5)])
+    with open_video(str(path)) as video:
+        frames = list(video.frames())
+        for frame in frames:
+            frame.image(48, 32, "bgr24")
+            frame.luma()
+    assert len({id(frame.scalers) for frame in frames}) == 1 and len(frames[0].scalers._of) == 2
+
+
 def frames_and_errors(path: Path) -> tuple[int, int]:
     try:
         with open_video(str(path)) as video:

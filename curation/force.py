@@ -1,0 +1,37 @@
+"""FORCE=<job>: moves the tables of a job, and those built on them, aside, so that they are made anew."""
+
+from curation import pack
+from curation.config import CurateConfig
+from curation.guard import changes, describe, move_aside
+from curation.safe_score import table_name
+from curation.tables import Corpus
+
+OUTCOME = ["stats", "shards", "verdicts"]
+FORCEABLE = {"split": "split", "captions": "split", "score": "score", "dedup": "dedup", "pack": "pack"}
+"""What can be forced, and the job that then makes it anew."""
+
+
+def force(corpus: Corpus, config: CurateConfig, what: str) -> str:
+    """Moves what is forced to `aside/`; gives a line that says where it went."""
+    aside = move_aside(corpus, _tables(corpus, config, what))
+    return f"FORCE={what}: moved the old tables to {aside}" if aside else f"FORCE={what}: no table stands"
+
+
+def _tables(corpus: Corpus, config: CurateConfig, what: str) -> list[str]:
+    """Tables to move, those built on others first."""
+    if what == "split":  # `videos` tells that a part is done, and `inputs` what its files are: in this order
+        return [*OUTCOME, "scores", "videos", "clips", "captions", "proxies", "inputs"]
+    if what == "captions":
+        readers = [table_name(name) for name, scorer in config.scorers.items() if "captions" in scorer.reads]
+        return [*OUTCOME, *readers, "captions"]
+    if what == "score":
+        made = {table_name(name): describe(scorer) for name, scorer in config.scorers.items()}
+        return [*OUTCOME, *_changed(corpus, made)]
+    if what == "dedup":
+        return [*OUTCOME, "scores/dedup"]
+    return ["stats", *_changed(corpus, {f"shards/{name}": pack.describe(corpus, config, name) for name in config.sets})]
+
+
+def _changed(corpus: Corpus, made: dict[str, object]) -> list[str]:
+    """The tables whose configuration has changed; all of them where none has."""
+    return [table for table, description in made.items() if changes(corpus, table, description)] or list(made)

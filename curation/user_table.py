@@ -1,0 +1,70 @@
+"""Tables that users bring: .parquet, .csv with a header line, or .jsonl."""
+
+import csv
+import json
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+TABLE_SUFFIXES = frozenset({".parquet", ".csv", ".jsonl"})
+
+
+def read_user_table(path: Path) -> pa.Table:
+    """A table as users bring it: .parquet, .csv (header line), or .jsonl, where a key that a row lacks is null.
+
+    Raises:
+        ValueError: it cannot be read; names the file.
+    """
+    try:
+        if path.suffix.lower() == ".parquet":
+            return pq.ParquetFile(path).read()
+        with path.open(encoding="utf-8", newline="") as lines:
+            rows = (
+                list(csv.DictReader(lines)) if path.suffix.lower() == ".csv" else [json.loads(line) for line in lines]
+            )
+        return _table_of(rows)
+    except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
+        raise ValueError(f"{path} cannot be read as a table: {error}") from error
+
+
+def _table_of(rows: list[Any]) -> pa.Table:
+    """A table with every key of any row, in order of appearance; pyarrow alone would take the first row's."""
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict) or None in row:  # the csv module puts values beyond the header under None
+            raise ValueError(f"row {number} is not one value for each column: {row!r}")
+    names = dict.fromkeys(chain.from_iterable(rows))
+    return pa.table({name: _column(name, [row.get(name) for row in rows]) for name in names})
+
+
+def _column(name: str, values: list) -> pa.Array:
+    try:
+        return pa.array(values)
+    except pa.ArrowException as error:
+        first = next(value for value in values if value is not None)
+        odd = (number for number, value in enumerate(values, 1) if value is not None and type(value) is not type(first))
+        where = f"row {number}, " if (number := next(odd, None)) else ""
+        raise ValueError(f"{where}column `{name}`: {error}") from error
+
+
+def texts(table: pa.Table, column: str, source: Path) -> list[str]:
+    """The values of a text column of the table in the file `source`; they may be empty.
+
+    Raises:
+        ValueError: a value is null or no text; names the file and the row, counted from 1.
+    """
+    values = table[column].to_pylist()
+    for number, value in enumerate(values, start=1):
+        if not isinstance(value, str):
+            raise ValueError(f"{source}: row {number}: `{column}` must be text, not {value!r}")
+    return values
+
+
+def resolved(table: pa.Table, source: Path) -> list[str]:
+    """The absolute paths of a table's column `path`, which count from its folder; raises as `texts`, and for "" too."""
+    paths = texts(table, "path", source)
+    if "" in paths:
+        raise ValueError(f"{source}: row {paths.index('') + 1}: `path` is empty")
+    return [str((source.parent / path).resolve()) for path in paths]
