@@ -73,6 +73,7 @@ def test_a_job_whose_input_is_missing_says_which_job_comes_first(tmp_path, capsy
     assert "run JOB=dedup first" in told(capsys, *DEFAULT, "--out", str(tmp_path / "o"), "--job", "filter")
 
 
+@pytest.mark.slow  # the hub is tried several times
 def test_an_unreachable_model_is_told_before_work(tmp_path, footage, capsys, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     (tmp_path / "c.yaml").write_text(
