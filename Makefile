@@ -5,7 +5,7 @@ RUN    := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt check test curate stats bench lock
+.PHONY: help setup fmt check test curate stats train sample plan bench lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,20 @@ curate: $(READY)  ## curate the demo corpus, or VIDEOS=<folder|glob|table> OUT=<
 
 stats: $(READY)  ## print the funnel of OUT (default: the demo corpus) and write its Parquet
 	@$(RUN) -m curation run --job stats $(if $(OUT),--out '$(OUT)') $(if $(CONFIG),--config '$(CONFIG)') $(ARGS)
+
+train: $(READY)  ## train STAGE=1|2|3 of RECIPE=demo on SHARDS=<folder of packed sets> [OUT= IMAGES= FORCE=1 ARGS=]
+	@test -n "$(STAGE)" || { echo "Name a stage: make train STAGE=1"; exit 1; }
+	@$(RUN) -m training train --stage '$(STAGE)' $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(OUT),--runs '$(OUT)') \
+		$(if $(SHARDS),--data.shards '$(SHARDS)') $(if $(IMAGES),--data.images '$(IMAGES)') $(if $(FORCE),--force) $(ARGS)
+
+sample: $(READY)  ## sample CAPTION="..." from the last finished stage [STAGE= RECIPE= SEED= OUT= ARGS=]
+	@test -n "$(CAPTION)" || { echo 'Say what the video shows: make sample CAPTION="a red circle moves left"'; exit 1; }
+	@$(RUN) -m training sample --caption '$(subst ','\'',$(CAPTION))' $(if $(STAGE),--stage '$(STAGE)') $(if $(RECIPE),--recipe '$(RECIPE)') \
+		$(if $(OUT),--runs '$(OUT)') $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+plan: $(READY)  ## say what the stages of RECIPE=demo would do, without weights [STAGE= SHARDS= ARGS=]
+	@$(RUN) -m training plan $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(STAGE),--stage '$(STAGE)') \
+		$(if $(SHARDS),--data.shards '$(SHARDS)') $(ARGS)
 
 bench: $(READY)  ## run one benchmark: NAME=<file in benchmarks/>
 	@test -n "$(NAME)" || { echo "Name one: make bench NAME=<$$(ls benchmarks/*.py 2>/dev/null | xargs -n1 basename -s .py | paste -sd'|')>"; exit 1; }

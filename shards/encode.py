@@ -1,6 +1,6 @@
-"""Cuts a span out of a video and encodes it anew as an mp4 in memory, frame for frame and at the frames' true times.
+"""Encodes an mp4 in memory: a span cut out of a video, frame for frame and at the frames' true times, or pictures.
 
-Frames stay YUV on the way, are turned upright, and end as `yuv420p` of limited range whatever the source was.
+Frames of a video stay YUV on the way and are turned upright; all end as `yuv420p` of limited range.
 """
 
 import io
@@ -95,6 +95,34 @@ def cut_clip(
             raise VideoError(f"cannot be encoded: {error}") from error
     seconds = (end_pts - start_pts) * video.info.time_base
     return EncodedClip(data, float(num_frames / seconds), num_frames, *size)
+
+
+def encode_frames(frames: np.ndarray, fps: Fraction | float, settings: EncodeSettings) -> bytes:
+    """Encodes pictures that follow each other at an even rate, the first at time 0.
+
+    Args:
+        frames: (T, H, W, 3) uint8 RGB, T > 0; odd sides are scaled to the even size below.
+        fps: frames a second, > 0; a float is taken as the fraction of at most 1001 that is nearest.
+        settings: how to encode.
+
+    Returns:
+        The mp4 file.
+
+    Raises:
+        ValueError: the frames are no such array, the rate is not above 0, or the encoder refuses them.
+    """
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or not frames.size:
+        raise ValueError(f"frames are uint8 (T, H, W, 3), not {frames.dtype} {frames.shape}")
+    rate = Fraction(fps).limit_denominator(1001)
+    if rate <= 0:
+        raise ValueError(f"{fps} frames a second cannot be encoded")
+    raws = (av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24") for picture in frames)
+    upright = (Frame(pts, raw, Fraction(1)) for pts, raw in enumerate(raws))
+    size = packed_size((frames.shape[2], frames.shape[1]), settings.short_side_px)
+    try:
+        return _encode(_pictures(upright, len(frames), _Fit(*size)), 1 / rate, rate, settings)[0]
+    except FFmpegError as error:
+        raise ValueError(f"cannot be encoded: {error}") from error
 
 
 def check_settings(settings: EncodeSettings) -> None:

@@ -3,6 +3,7 @@
 Input is untrusted: only local files, only known container formats, and frames no larger than the caller allows.
 """
 
+import io
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -118,8 +119,8 @@ class Frame:
 class Video:
     """An open video file; see `open_video`."""
 
-    def __init__(self, path: str, threads: int, max_pixels: int) -> None:
-        self._path, self._threads, self._max_pixels = path, threads, max_pixels
+    def __init__(self, source: str | bytes, threads: int, max_pixels: int) -> None:
+        self._source, self._threads, self._max_pixels = source, threads, max_pixels
         self.num_decode_errors = 0
         """Packets that did not decode so far; their frames are missing."""
         self._scalers = Scalers()
@@ -136,8 +137,9 @@ class Video:
         self._container.close()
 
     def _open(self) -> None:
+        file = io.BytesIO(self._source) if isinstance(self._source, bytes) else self._source
         try:
-            self._container = av.open(self._path, options=OPEN_OPTIONS, metadata_errors="replace")
+            self._container = av.open(file, "r", options=OPEN_OPTIONS, metadata_errors="replace")
         except (FFmpegError, OSError, ValueError) as error:
             raise VideoError(f"cannot be opened: {_words(error)}") from error
         self._at_start = True
@@ -241,11 +243,11 @@ class Video:
 
 
 @contextmanager
-def open_video(path: str, threads: int = 1, max_pixels: int = MAX_PIXELS) -> Iterator[Video]:
-    """Opens the first real video stream of a local file.
+def open_video(source: str | bytes, threads: int = 1, max_pixels: int = MAX_PIXELS) -> Iterator[Video]:
+    """Opens the first real video stream of a local file, or of one that lies in memory.
 
     Args:
-        path: a local file.
+        source: path of a local file, or all its bytes.
         threads: decoder threads; 0 lets the decoder choose.
         max_pixels: frames with more pixels are refused, before memory is taken.
 
@@ -253,7 +255,7 @@ def open_video(path: str, threads: int = 1, max_pixels: int = MAX_PIXELS) -> Ite
         VideoError: empty or unreadable file, no known format, no video stream; inside the block also what `Video`
             raises.
     """
-    with closing(Video(path, threads, max_pixels)) as video:
+    with closing(Video(source, threads, max_pixels)) as video:
         yield video
 
 

@@ -13,8 +13,10 @@ SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 MODULES = {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in SOURCES}
 FORBIDDEN = {"shards": {"curation", "training", "torch", "ray"}, "curation": {"training"}, "training": {"curation"}}
 LIBAV_FILES = {"shards/video.py", "shards/encode.py", "curation/demo/encode.py"}
-HEAVY = {"torch", "open_clip", "ray", "cv2", "scenedetect", "torchvision", "transformers"}
+LIGHTNING_FILES = {f"training/{name}.py" for name in ("module", "data", "callbacks", "config", "fit")}
+HEAVY = {"torch", "open_clip", "ray", "cv2", "scenedetect", "torchvision", "transformers", "lightning", "diffusers"}
 LIGHT_FILES = ["curation/__main__.py", "curation/config.py", "curation/scorer.py", "curation/splitter.py"]
+LIGHT_FILES += ["training/__main__.py", "training/recipe.py"]
 LIGHT_FILES += [name for name in MODULES if name.startswith(("curation/scorers/", "curation/splitters/"))]
 
 
@@ -36,6 +38,10 @@ def test_no_import_goes_upward_or_sideways(name):
 
 def test_only_the_video_files_touch_libav():
     assert {name for name in MODULES if "av" in imports(MODULES[name])} <= LIBAV_FILES
+
+
+def test_few_files_of_the_trainer_know_lightning():
+    assert {name for name in MODULES if "lightning" in imports(MODULES[name])} <= LIGHTNING_FILES
 
 
 @pytest.mark.parametrize("name", LIGHT_FILES)

@@ -7,7 +7,7 @@ import pytest
 from av.video.frame import PictureType
 from footage import noise_scene, number_of, numbered_frame, write_video
 
-from shards.encode import EncodeSettings, check_settings, cut_clip, packed_size
+from shards.encode import EncodeSettings, check_settings, cut_clip, encode_frames, packed_size
 from shards.video import VideoError, open_video
 
 PLAIN = EncodeSettings()
@@ -208,3 +208,51 @@ def test_real_footage_keeps_its_times_and_gives_equal_bytes(media, name):
     clip = cut(path, first, last)
     assert [time for time, _ in decoded(clip)] == [(t - pts[first]) * time_base for t in pts[first:last]]
     assert cut(path, first, last) == clip
+
+
+def rgb_of(data):
+    """(seconds, uint8 RGB) of each frame of a file in memory."""
+    with open_video(data) as video:
+        return [(frame.pts * video.info.time_base, frame.rgb(*frame.size)) for frame in video.frames()]
+
+
+def psnr(one, other):
+    return 10 * np.log10(255**2 / np.square(one.astype(float) - other).mean())
+
+
+@pytest.mark.parametrize("fps", [8, 25.0, Fraction(30000, 1001), 30000 / 1001])
+def test_pictures_are_encoded_at_their_rate(fps):
+    pictures = np.stack(noise_scene(3, 20))
+    pictures[:, :24, :32] = (200, 40, 90)
+    found = rgb_of(encode_frames(pictures, fps, PLAIN))
+    rate = Fraction(fps).limit_denominator(1001)
+    assert [time for time, _ in found] == [k / rate for k in range(20)]
+    assert min(psnr(picture, wanted) for (_, picture), wanted in zip(found, pictures, strict=True)) > 30
+    assert np.abs(found[9][1][8:16, 8:24].mean((0, 1)) - (200, 40, 90)).max() < 4, "colours stay"
+
+
+def test_pictures_of_odd_sides_lose_a_pixel_and_one_is_a_video():
+    pictures = np.full((1, 65, 97, 3), 120, np.uint8)
+    ((time, picture),) = rgb_of(encode_frames(pictures[:, :, ::1], 8, PLAIN))
+    assert time == 0 and picture.shape == (64, 96, 3)
+    assert rgb_of(encode_frames(pictures, 8, EncodeSettings(short_side_px=32)))[0][1].shape == (32, 46, 3)
+
+
+def test_equal_pictures_give_equal_bytes_whatever_their_layout():
+    pictures = np.stack(noise_scene(3, 6))
+    turned = np.ascontiguousarray(pictures[:, :, ::-1])[:, :, ::-1]
+    assert encode_frames(pictures, 8, PLAIN) == encode_frames(turned, 8, PLAIN)
+
+
+@pytest.mark.parametrize("shape", [(0, 64, 96, 3), (64, 96, 3), (2, 64, 96, 4), (2, 3, 64, 96)])
+def test_what_are_no_pictures_is_refused(shape):
+    with pytest.raises(ValueError, match=r"uint8 \(T, H, W, 3\)"):
+        encode_frames(np.zeros(shape, np.uint8), 8, PLAIN)
+    with pytest.raises(ValueError, match="float32"):
+        encode_frames(np.zeros((2, 64, 96, 3), np.float32), 8, PLAIN)
+
+
+@pytest.mark.parametrize("fps", [0, -1.0, 1e-9])
+def test_a_rate_is_above_zero(fps):
+    with pytest.raises(ValueError, match="frames a second"):
+        encode_frames(np.zeros((2, 64, 96, 3), np.uint8), fps, PLAIN)

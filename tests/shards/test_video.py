@@ -10,7 +10,11 @@ from shards.video import VideoError, open_video
 
 
 def decode(path, start=None, end=None):
-    with open_video(str(path)) as video:
+    return decode_source(str(path), start, end)
+
+
+def decode_source(source, start=None, end=None):
+    with open_video(source) as video:
         return [
             (frame.pts * video.info.time_base, number_of(frame.rgb(*frame.size))) for frame in video.frames(start, end)
         ]
@@ -68,6 +72,32 @@ def test_a_playlist_named_mp4_reads_no_other_file(tmp_path):
         (tmp_path / name).write_text(text.format(target))
         with pytest.raises(VideoError), open_video(str(tmp_path / name)):
             pass
+
+
+def test_a_file_in_memory_is_read_like_one_on_disk(tmp_path):
+    path = write_video(tmp_path / "a.mp4", [numbered_frame(k) for k in range(40)], g="13", bf="2")
+    data = path.read_bytes()
+    assert decode_source(data) == decode(path)
+    with open_video(data) as video:
+        ticks = Fraction(1, 10) / video.info.time_base
+        for start in (30, 0, 17, 3, None):
+            span = video.frames(None if start is None else int(start * ticks), int(((start or 0) + 4) * ticks))
+            assert [number_of(f.rgb(*f.size)) for f in span] == [k % 25 for k in range(start or 0, (start or 0) + 4)]
+
+
+def test_bytes_are_trusted_no_more_than_files(tmp_path):
+    target = write_video(tmp_path / "target.mp4", [numbered_frame(k) for k in range(5)])
+    playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{target}\n#EXT-X-ENDLIST\n"
+    for data in (
+        b"",
+        b"<html>not found</html>",
+        playlist.encode(),
+        f"ffconcat version 1.0\nfile '{target}'\n".encode(),
+    ):
+        with pytest.raises(VideoError, match="cannot be opened"), open_video(data):
+            pass
+    with pytest.raises(VideoError, match="frame too large: 96x64"), open_video(target.read_bytes(), max_pixels=6000):
+        pass
 
 
 def test_large_frames_are_refused_before_decoding(tmp_path):

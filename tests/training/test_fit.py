@@ -1,0 +1,137 @@
+import json
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+from clipset import overwrite
+from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tiny_recipe import FAMILIES, TinyRecipe
+
+from shards.reader import ShardSet
+from training.__main__ import main
+from training.callbacks import Checkpoints
+from training.config import build_stage
+from training.recipe import Recipe, Run
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    recipe = TinyRecipe(tmp_path)
+    recipe.pack()
+    return recipe
+
+
+def weights(tiny, stage, kind="raw"):
+    return (tiny.runs / stage / f"{kind}.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_stages_follow_each_other_and_a_video_can_be_sampled(tmp_path, family, capsys):
+    tiny = TinyRecipe(tmp_path, family)
+    tiny.pack()
+    assert main(tiny.train("1")) == 0
+    assert main(tiny.train("2")) == 0
+    said = capsys.readouterr().out
+    assert "starts from random weights" in said and "starts from the EMA weights of" in said
+    first, second = Run(tiny.runs / "1"), Run(tiny.runs / "2")
+    assert first.is_finished and second.is_finished and not second.checkpoint.exists()
+    assert second.record and first.record
+    assert second.record["made_from"]["init_weights"] == first.record["weights"]["ema.safetensors"]
+    assert [measured["samples"] for measured in second.record["held_out_loss"]] == [0, 8, 16]
+    assert [path.name for path in (tiny.runs / "2" / "videos").iterdir()] == ["000000016-0.mp4"]
+    assert main(tiny.sample("a red circle", "--seed", "3")) == 0
+    assert {path.name for path in (tiny.runs / "2" / "samples").iterdir()} == {
+        "a-red-circle-3.mp4",
+        "a-red-circle-3.png",
+    }
+
+
+def test_the_first_stage_leaves_temporal_layers_bit_equal_and_trains_the_others(tiny):
+    stage = build_stage(Recipe(tiny.recipe).files("1"), [])
+    before = {name: value.clone() for name, value in stage.model.denoiser.state_dict().items()}
+    assert main(tiny.train("1")) == 0
+    for kind in ("raw", "ema"):
+        after = load_file(tiny.runs / "1" / f"{kind}.safetensors")
+        temporal = {name for name in before if stage.model.denoiser.is_temporal(name)}
+        assert temporal and all(torch.equal(before[name], after[name]) for name in temporal)
+        changed = [name for name in before if name not in temporal and not torch.equal(before[name], after[name])]
+        assert len(changed) > 0.9 * (len(before) - len(temporal))
+
+
+def test_the_next_stage_starts_from_the_average(tiny):
+    assert main(tiny.train("1")) == 0
+    tiny.write("3", {"init_from": "1", "data": {"bucket": {"num_frames": 1, "height": 16, "width": 24}}})
+    assert main(tiny.train("3", "--model.optimizer.learning_rate", "1e-30", "--model.optimizer.weight_decay", "0")) == 0
+    assert weights(tiny, "3") == weights(tiny, "1", "ema") != weights(tiny, "1")
+
+
+def test_a_finished_stage_is_not_repeated_and_force_moves_it_aside(tiny, capsys):
+    assert main(tiny.train("1")) == 0
+    before, at = weights(tiny, "1"), (tiny.runs / "1" / "raw.safetensors").stat().st_mtime_ns
+    assert main(tiny.train("1")) == 0
+    assert "finished" in capsys.readouterr().out
+    assert (tiny.runs / "1" / "raw.safetensors").stat().st_mtime_ns == at
+    assert main(tiny.train("1", "--force")) == 0
+    assert weights(tiny, "1") == before == (tiny.runs / "aside" / "1-1" / "raw.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("accumulate", ["1", "2"])
+def test_a_broken_run_goes_on_to_the_same_weights(tiny, tmp_path, monkeypatch, accumulate):
+    arguments = ("--trainer.accumulate_grad_batches", accumulate)
+    assert main(tiny.train("1", *arguments)) == 0
+    whole = {kind: weights(tiny, "1", kind) for kind in ("raw", "ema")}
+    history = Run(tiny.runs / "1").record
+    tiny.runs = tmp_path / "broken"
+    save = Checkpoints.on_train_batch_end
+
+    def save_and_break(self, trainer, module, *rest):
+        save(self, trainer, module, *rest)
+        if module.samples_seen in breaks:
+            breaks.remove(module.samples_seen)
+            raise RuntimeError("the power went out")
+
+    breaks = [4, 12]
+    monkeypatch.setattr(Checkpoints, "on_train_batch_end", save_and_break)
+    assert [main(tiny.train("1", *arguments)) for _ in range(3)] == [1, 1, 0]
+    assert {kind: weights(tiny, "1", kind) for kind in ("raw", "ema")} == whole
+    assert Run(tiny.runs / "1").record == history
+
+
+def test_workers_change_nothing(tiny, tmp_path):
+    assert main(tiny.train("1")) == 0
+    alone, tiny.runs = weights(tiny, "1"), tmp_path / "workers"
+    assert main(tiny.train("1", "--data.workers", "2")) == 0
+    assert weights(tiny, "1") == alone
+
+
+def test_another_seed_gives_other_weights(tiny, tmp_path):
+    assert main(tiny.train("1")) == 0
+    one, tiny.runs = weights(tiny, "1"), tmp_path / "other"
+    assert main(tiny.train("1", "--data.seed", "1")) == 0
+    assert weights(tiny, "1") != one
+
+
+def test_what_a_stage_cannot_use_is_listed_before_and_during_the_run(tiny, capsys):
+    shards = ShardSet(tiny.shards / "pretrain" / "train")
+    overwrite(shards, 1, bytes(4000))
+    assert main(tiny.train("1")) == 0
+    assert main(tiny.train("2")) == 0
+    said = capsys.readouterr().out
+    assert "6 samples = 5 usable + 1 skipped (1 too short)" in said
+    (row,) = pq.read_table(tiny.runs / "2" / "skipped.parquet").to_pylist()
+    assert row["key"] == shards.keys[5] and row["reason"] == "too short"
+    failed = json.loads((tiny.runs / "2" / "failed.json").read_text())
+    assert list(failed) == [shards.keys[1]] and "does not decode" in failed[shards.keys[1]]
+    record = Run(tiny.runs / "2").record
+    assert record and record["num_failed"] == 1 and "1 samples could not be read" in said
+
+
+def test_numbers_are_written_over_samples(tiny):
+    assert main(tiny.train("1")) == 0
+    events = EventAccumulator(str(tiny.runs / "1" / "tensorboard")).Reload()
+    assert {"loss", "gradient_norm", "learning_rate", "samples_a_second", "held_out_loss"} <= set(
+        events.Tags()["scalars"]
+    )
+    assert [event.step for event in events.Scalars("loss")] == [4, 8, 12, 16]
+    assert [event.step for event in events.Scalars("held_out_loss")] == [0, 8, 16]

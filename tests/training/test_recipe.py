@@ -1,0 +1,132 @@
+"""Recipes and runs: what is there, what is handed over, what must not have changed."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from training.recipe import CONFIGS, Recipe, Run, check_same, file_hash, last_finished, versions, weights_of
+
+SHIPPED = sorted(path.parent for path in CONFIGS.glob("*/base.yaml"))
+
+
+def recipe_of(root: Path, *stages: str, name="mine") -> Recipe:
+    folder = root / name
+    folder.mkdir(parents=True)
+    for stage in ("base", *stages):
+        (folder / f"{stage}.yaml").write_text("{}")
+    return Recipe(folder)
+
+
+def run_of(root: Path, stage: str, finished=True, weights=True, **made_from) -> Run:
+    run = Run(root / stage)
+    run.write_record({"finished": finished, "made_from": made_from})
+    if weights:
+        run.ema_weights.write_bytes(b"weights")
+    return run
+
+
+def test_stages_are_the_sorted_files_without_the_base(tmp_path):
+    recipe = recipe_of(tmp_path, "3", "2b", "1", "2a")
+    (recipe.folder / "notes.md").write_text("")
+    assert recipe.stages == ["1", "2a", "2b", "3"]
+    assert recipe.files("2b") == [recipe.folder / "base.yaml", recipe.folder / "2b.yaml"]
+
+
+def test_an_unknown_recipe_lists_those_there_are(tmp_path):
+    for name in ("svd", "demo"):
+        recipe_of(tmp_path, "1", name=name)
+    (tmp_path / "empty").mkdir()
+    for call in (lambda r: r.stages, lambda r: r.files("1")):
+        with pytest.raises(ValueError, match=r"no recipe 'empty' in .*; there are: demo, svd$"):
+            call(Recipe(tmp_path / "empty"))
+
+
+@pytest.mark.parametrize("stage", ["4", "base", ""])
+def test_an_unknown_stage_lists_those_there_are(tmp_path, stage):
+    with pytest.raises(ValueError, match=rf"recipe 'mine' has no stage '{stage}'; it has: 1, 2$"):
+        recipe_of(tmp_path, "2", "1").files(stage)
+
+
+def test_weights_are_those_of_a_finished_stage(tmp_path):
+    assert weights_of(run_of(tmp_path, "1"), "2") == tmp_path / "1" / "ema.safetensors"
+
+
+def test_weights_of_a_stage_that_has_not_run_to_its_end_are_refused(tmp_path):
+    words = r"^stage 2 starts from stage 1, which {} in .*: make train STAGE=1$"
+    with pytest.raises(ValueError, match=words.format("has not run")):
+        weights_of(Run(tmp_path / "1"), "2")
+    with pytest.raises(ValueError, match=words.format("is not finished")):
+        weights_of(run_of(tmp_path, "1", finished=False), "2")
+
+
+def test_weights_that_are_gone_are_named(tmp_path):
+    with pytest.raises(ValueError, match=r"1/ema\.safetensors is missing: .*FORCE=1 STAGE=1"):
+        weights_of(run_of(tmp_path, "1", weights=False), "2")
+
+
+def test_the_last_finished_stage_is_the_last_of_the_recipe(tmp_path):
+    recipe, runs = recipe_of(tmp_path, "1", "2", "3"), tmp_path / "runs"
+    with pytest.raises(ValueError, match=r"no stage is finished in .*runs: make train STAGE=1$"):
+        last_finished(recipe, runs)
+    for stage, finished in (("3", False), ("2", True), ("1", True), ("4", True)):  # 4 is not of the recipe
+        run_of(runs, stage, finished)
+    assert last_finished(recipe, runs) == Run(runs / "2")
+
+
+def test_a_stage_may_go_on_with_what_it_was_begun_with(tmp_path):
+    settings = {"a": 1, "b": [1, 2], "c": None, "d": "x"}
+    check_same(Run(tmp_path / "0"), settings)  # not begun
+    check_same(run_of(tmp_path, "1", finished=False, **settings), settings)
+
+
+def test_what_differs_is_named_with_both_values(tmp_path):
+    run = run_of(tmp_path, "1", kept=1, changed=0.5, gone="old", nested=[1])
+    with pytest.raises(ValueError, match=r"1 was begun with something else") as caught:
+        check_same(run, {"kept": 1, "changed": 0.25, "new": True, "nested": [2]})
+    lines = ["  changed: 0.5 -> 0.25", "  gone: 'old' -> None", "  nested: [1] -> [2]", "  new: None -> True"]
+    assert str(caught.value).splitlines()[1:-1] == lines
+    assert "stage 1 anew with FORCE=1" in str(caught.value)
+
+
+def test_runs_are_moved_aside_under_the_next_free_number(tmp_path):
+    for number in (1, 2, 3):
+        run = run_of(tmp_path, "2a", number=number)
+        assert run.move_aside() == tmp_path / "aside" / f"2a-{number}" and not run.folder.exists()
+    assert run_of(tmp_path, "1").move_aside().name == "1-1"
+    (tmp_path / "aside" / "2a-2").rename(tmp_path / "elsewhere")
+    assert run_of(tmp_path, "2a", number=4).move_aside().name == "2a-2"
+    moved = Run(tmp_path / "aside" / "2a-3")
+    assert moved.record is not None and moved.record["made_from"] == {"number": 3} and moved.ema_weights.exists()
+
+
+def test_a_run_that_was_not_begun_has_no_record(tmp_path):
+    assert Run(tmp_path / "1").record is None and not Run(tmp_path / "1").is_finished
+    run = run_of(tmp_path, "1")
+    (run.folder / "stage.json").write_text("{")
+    with pytest.raises(ValueError, match=r"1/stage\.json is not valid JSON"):
+        run.is_finished  # noqa: B018
+
+
+def test_files_are_told_apart_by_their_bytes(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(b"abc" * 10**6)
+    assert file_hash(path) == hashlib.sha256(b"abc" * 10**6).hexdigest()
+    assert set(versions()) >= {"torch", "lightning", "diffusers"}
+
+
+def test_there_are_recipes():
+    assert {"demo", "svd"} <= {folder.name for folder in SHIPPED}
+
+
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
+def test_shipped_stages_start_from_stages_of_the_same_recipe(folder):
+    recipe = Recipe(folder)
+    starts = {stage: yaml.safe_load(recipe.files(stage)[1].read_text()).get("init_from") for stage in recipe.stages}
+    assert set(starts.values()) <= {None, *recipe.stages}, starts
+    for stage in recipe.stages:
+        chain = [stage]
+        while (before := starts[chain[-1]]) is not None:
+            assert before not in chain, f"stages start from each other: {chain}"
+            chain.append(before)

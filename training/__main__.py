@@ -1,0 +1,136 @@
+"""The command line of training: train a stage, sample from one, plan a recipe."""
+
+import argparse
+import fcntl
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from training.recipe import CONFIGS, Recipe, Run, last_finished, weights_of
+
+# OpenMP's threads spin while they wait. Beside anything else on the same cores, such as workers that read ahead, a step
+# of 0.3 s then takes up to 16 s; with little spinning it stays at 0.3 s. Read when torch is imported.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """`train`, `sample` and `plan`; what they do not know themselves goes to the configuration."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training",
+        description="Trains a video diffusion model in stages on packed shards, and samples from it.",
+        epilog="Every key of the configuration can be set as an option: --data.batch_size 4 --trainer.devices 2",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    shared = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    shared.add_argument("--recipe", default="demo", help=f"folder in {CONFIGS}, or a path (default demo)")
+    shared.add_argument("--runs", help="folder of the runs (default runs/<name of the recipe>)")
+    train = commands.add_parser("train", parents=[shared], allow_abbrev=False, help="train one stage, or go on with it")
+    train.add_argument("--stage", required=True, help="name of the stage")
+    train.add_argument("--force", action="store_true", help="move what the stage left aside, and start it anew")
+    sample = commands.add_parser("sample", parents=[shared], allow_abbrev=False, help="sample a video")
+    sample.add_argument("--caption", required=True, help="what the video shows")
+    sample.add_argument("--stage", help="a finished stage (default: the last one)")
+    sample.add_argument("--seed", type=int, default=0, help="of the noise (default 0)")
+    sample.add_argument("--out", help="folder for mp4 and PNG (default: samples in the run)")
+    plan = commands.add_parser("plan", parents=[shared], allow_abbrev=False, help="say what stages would do")
+    plan.add_argument("--stage", help="one stage (default: all)")
+    return parser
+
+
+def train(options: argparse.Namespace, rest: list[str]) -> None:
+    """Trains a stage."""
+    recipe, run = _recipe(options), Run(_runs(options) / options.stage)
+    files = recipe.files(options.stage)
+    from training.config import build_stage
+    from training.fit import train as train_stage
+    from training.screen import Screen
+
+    stage, screen = build_stage(files, rest), Screen()
+    with _sole_user(run):
+        if options.force and run.folder.exists():
+            stage.data.open(stage.model.conditioning)  # nothing is moved for a run that could not begin
+            screen.say(f"stage {run.stage}: the old run is now {run.move_aside()}")
+        train_stage(stage, run, screen)
+
+
+def sample(options: argparse.Namespace, rest: list[str]) -> None:
+    """Samples a video."""
+    recipe, runs = _recipe(options), _runs(options)
+    run = Run(runs / options.stage) if options.stage else last_finished(recipe, runs)
+    if options.stage:
+        recipe.files(options.stage)
+        weights_of(run, "sampling")
+    from training.generate import sample as sample_video
+
+    sampled = sample_video(run, options.caption, options.seed, Path(options.out or run.folder / "samples"), rest)
+    print(f"stage {run.stage}: {sampled.video} {sampled.sheet}")
+
+
+def plan(options: argparse.Namespace, rest: list[str]) -> None:
+    """Says what stages would do."""
+    recipe = _recipe(options)
+    stages = [options.stage] if options.stage else recipe.stages
+    from training.plan import describe
+
+    for line in describe(recipe, stages, rest):
+        print(line, flush=True)
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    recipe = Recipe(CONFIGS / options.recipe)
+    _ = recipe.stages  # says so if there is none
+    return recipe
+
+
+def _runs(options: argparse.Namespace) -> Path:
+    return Path(options.runs or Path("runs") / Path(options.recipe).name)
+
+
+@contextmanager
+def _sole_user(run: Run) -> Iterator[None]:
+    """Holds a stage alone; the processes that Lightning starts beside the first are let through.
+
+    Raises:
+        ValueError: it cannot be written to, or another process trains it.
+    """
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        yield
+        return
+    try:
+        run.folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = (run.folder.parent / f".{run.stage}.lock").open("w")
+    except OSError as error:
+        raise ValueError(f"{run.folder.parent} cannot be written to: {error.strerror}; name another: OUT=") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ValueError(f"another process trains stage {run.stage} in {run.folder.parent}; wait for it") from error
+        yield
+
+
+def main(arguments: list[str]) -> int:
+    """Parses, runs, and turns what a user can mend into one line; RUSHES_DEBUG=1 shows where it came from."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    warnings.filterwarnings("ignore", module="lightning")
+    options, rest = make_parser().parse_known_args(arguments)
+    try:
+        {"train": train, "sample": sample, "plan": plan}[options.command](options, rest)
+    except (KeyboardInterrupt, SystemExit):
+        print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, RuntimeError) as error:
+        if os.environ.get("RUSHES_DEBUG"):
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,202 @@
+"""The size of what a stage trains on, and the plan: which samples fit it, which are skipped, and why.
+
+Reads indexes alone, never a sample. An epoch is made of the samples that a plan calls usable.
+"""
+# pyarrow.compute makes its functions while it is imported, unseen by pyright:
+# pyright: reportAttributeAccessIssue=false
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from shards.schema import field
+
+SKIPPED = pa.schema(
+    [
+        field("key", pa.string(), "the sample, or the picture's path in its folder"),
+        field("reason", pa.string(), "why it is skipped, in words that can be counted"),
+        field("detail", pa.string(), "its own numbers; may be empty"),
+    ]
+)
+SLACK_S = 1e-6
+# Film runs at 23.976 frames a second and is called 24: one frame in a thousand may come twice.
+RATE_SLACK = 1.002
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Frames and size that every example of a batch shares.
+
+    Raises:
+        ValueError: a number is not above 0, or a side is odd.
+    """
+
+    num_frames: int
+    """1 makes it a bucket of pictures."""
+    height: int
+    """Pixels; even."""
+    width: int
+    """Pixels; even."""
+
+    def __post_init__(self) -> None:
+        if min(self.num_frames, self.height, self.width) < 1 or self.height % 2 or self.width % 2:
+            raise ValueError(f"a bucket has at least one frame and even sides above 0, not {self}")
+
+    @property
+    def is_image(self) -> bool:
+        """Whether an example is one picture."""
+        return self.num_frames == 1
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a stage conditions on, so what each sample must have."""
+
+    caption: bool = True
+    scores: tuple[str, ...] = ()
+    """Columns of scores."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What of a set is trained on; usable and skipped samples add up to the set."""
+
+    usable: np.ndarray
+    """(n,) int64, rising: numbers of samples in the order of the set."""
+    skipped: pa.Table
+    """Of `SKIPPED`, in the order of the set."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Skipped samples by reason, the most frequent first."""
+        return dict(Counter(self.skipped["reason"].to_pylist()).most_common())
+
+    @classmethod
+    def of_rows(cls, name: str, keys: pa.Array | pa.ChunkedArray, rows: dict[int, tuple[str, str]]) -> "Plan":
+        """The plan of a set by what is skipped of it.
+
+        Args:
+            name: the set, for messages.
+            keys: (S,) strings, the keys of all its samples.
+            rows: reason and detail of each skipped sample by its number.
+
+        Raises:
+            ValueError: nothing is usable; counts the reasons.
+        """
+        numbers = np.fromiter(sorted(rows), np.int64, len(rows))
+        reasons, details = ([rows[number][k] for number in numbers.tolist()] for k in (0, 1))
+        skipped = pa.table([keys.take(pa.array(numbers)), reasons, details], schema=SKIPPED)
+        plan = cls(np.delete(np.arange(len(keys)), numbers), skipped)
+        if not len(plan.usable):
+            reasons = ", ".join(f"{count} {reason}" for reason, count in plan.counts.items()) or "it is empty"
+            raise ValueError(f"nothing of {name} can be used for this bucket: {reasons}")
+        return plan
+
+
+def fits(bucket: Bucket, rates: np.ndarray, num_frames: np.ndarray, fps: np.ndarray) -> np.ndarray:
+    """Which rates a clip can be seen at: its frames last long enough, and none is taken twice.
+
+    Args:
+        bucket: a bucket of pictures fits at any rate.
+        rates: (C,) float64, wanted frames a second.
+        num_frames: (S,) frames of each clip.
+        fps: (S,) float64, frames a second of each clip.
+
+    Returns:
+        (S, C) bool.
+    """
+    lasts_s, takes_s = (num_frames - 1) / fps, (bucket.num_frames - 1) / rates
+    long_enough = takes_s <= lasts_s[:, None] + SLACK_S
+    return (long_enough & (rates <= fps[:, None] * RATE_SLACK)) | bucket.is_image
+
+
+def plan_samples(index: pa.Table, bucket: Bucket, fps: Sequence[float], needs: Needs, name: str) -> Plan:
+    """Sorts the samples of a set into usable and skipped.
+
+    Args:
+        index: of `shards.schema.INDEX`.
+        bucket: what the stage trains on. Samples are never enlarged.
+        fps: wanted frames a second; a clip is usable if one of them fits.
+        needs: what the stage conditions on.
+        name: folder of the set, for messages.
+
+    Raises:
+        ValueError: the rates are none, or not above 0; no sample at all has something that is needed; nothing is
+            usable.
+    """
+    rates = np.asarray(fps, np.float64)
+    if not bucket.is_image and not (len(rates) and rates.min() > 0):
+        raise ValueError(f"a stage on video needs rates above 0 to take frames at, not {list(fps)}")
+    checks = [*_need_checks(index, needs, name), _size_check(index, bucket), *_time_checks(index, bucket, rates)]
+    rows: dict[int, tuple[str, str]] = {}
+    for reason, failed, detail in checks:
+        for number in np.flatnonzero(failed).tolist():
+            rows.setdefault(number, (reason, detail(number)))
+    return Plan.of_rows(name, index["key"], rows)
+
+
+_Check = tuple[str, np.ndarray, Callable[[int], str]]
+"""A reason, which samples (S,) bool it is true of, and the words for one of them."""
+
+
+def _need_checks(index: pa.Table, needs: Needs, name: str) -> list[_Check]:
+    checks: list[_Check] = []
+    if needs.caption:
+        checks.append(("no caption", ~_has_caption(index["captions"]), lambda _: ""))
+        if len(index) and checks[-1][1].all():
+            raise ValueError(f"{name} has no captions, and this stage conditions on them; bring some and pack again")
+    for score in needs.scores:
+        found = pc.map_lookup(index["scores"], query_key=pa.scalar(score), occurrence="first")
+        checks.append((f"no score {score}", found.is_null(nan_is_null=True).to_numpy(), lambda _: ""))
+        if len(index) and checks[-1][1].all():
+            raise ValueError(
+                f"{name} has no score `{score}` that this stage conditions on; its scores: {_score_names(index)}; "
+                "score the corpus with it and pack again"
+            )
+    return checks
+
+
+def _has_caption(captions: pa.ChunkedArray) -> np.ndarray:
+    """Which samples have a caption that is not blank: (S,) bool."""
+    masks = [np.zeros(0, bool)]
+    for chunk in captions.chunks:  # one by one: together their texts may pass what one array can hold
+        texts = pc.utf8_trim_whitespace(pc.struct_field(pc.list_flatten(chunk), "text"))
+        blank = pc.is_in(texts, value_set=pa.array(["", None])).to_numpy(zero_copy_only=False)
+        masks.append(np.zeros(len(chunk), bool))
+        masks[-1][pc.list_parent_indices(chunk).to_numpy()[~blank]] = True
+    return np.concatenate(masks)
+
+
+def _score_names(index: pa.Table) -> str:
+    names = {name for row in index["scores"].to_pylist() for name, value in row or [] if value is not None}
+    return ", ".join(sorted(names)) or "none"
+
+
+def _size_check(index: pa.Table, bucket: Bucket) -> _Check:
+    width, height = (index[side].to_numpy() for side in ("width", "height"))
+    failed = (width < bucket.width) | (height < bucket.height)
+    wanted = f"{bucket.width}x{bucket.height}"
+    return "smaller than the bucket", failed, lambda i: f"{width[i]}x{height[i]} pixels, the bucket has {wanted}"
+
+
+def _time_checks(index: pa.Table, bucket: Bucket, rates: np.ndarray) -> list[_Check]:
+    num_frames, fps = index["num_frames"].to_numpy(), index["fps"].to_numpy()
+    if bucket.is_image:
+        return []
+    lowest = rates.min()
+
+    def length(i: int) -> str:
+        rate = rates[rates <= fps[i] * RATE_SLACK].max()
+        takes_s = (bucket.num_frames - 1) / rate
+        wanted = f"{bucket.num_frames} frames at {rate:g} a second take {takes_s:.2f} s"
+        return f"{(num_frames[i] - 1) / fps[i]:.2f} s, {wanted}"
+
+    slow = lowest > fps * RATE_SLACK
+    return [
+        ("too few frames a second", slow, lambda i: f"{fps[i]:.2f}, the lowest rate wanted is {lowest:g}"),
+        ("too short", ~fits(bucket, rates, num_frames, fps).any(axis=1) & ~slow, length),
+    ]

@@ -1,0 +1,220 @@
+"""What happens beside the steps of a stage: numbers, held-out loss, videos, checkpoints. Intervals are in samples."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
+
+from shards.store import atomic_path, read_json, write_json
+from training.data import StageData
+from training.module import StageModule
+from training.pictures import gif, write_mp4
+from training.screen import Screen
+from training.stream import Batch
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How often a stage is looked at, in samples; 0 means at its end alone."""
+
+    numbers_every: int = 512
+    """Loss, gradient norm, learning rate and speed go to TensorBoard."""
+    held_out_every: int = 50_000
+    """The held-out loss is measured; besides at the beginning and at the end."""
+    videos_every: int = 50_000
+    """Videos of `captions` are sampled from the averaged weights; besides at the end."""
+    checkpoint_every: int = 10_000
+    """The state is written from which a killed run goes on."""
+    captions: tuple[str, ...] = ()
+    """What videos are sampled of."""
+
+    def __post_init__(self) -> None:
+        for name in ("numbers_every", "held_out_every", "videos_every", "checkpoint_every"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"watch.{name} is a number of samples, at least 0, not {getattr(self, name)}")
+
+
+def is_due(seen: int, step: int, every: int, total: int) -> bool:
+    """Whether a multiple of `every` samples, or the end, was reached by the last `step` of the `seen` samples."""
+    return seen >= total or (every > 0 and seen // every > (seen - step) // every)
+
+
+@dataclass
+class Look(Callback):
+    """Base of what looks at a stage now and then."""
+
+    total: int
+    """Samples of the stage."""
+
+    def is_due(self, module: StageModule, every: int) -> bool:
+        """Whether it is time, right after a batch; only once a step."""
+        if module.trainer.fit_loop.epoch_loop._should_accumulate():
+            return False
+        return is_due(module.samples_seen, module.samples_per_step, every, self.total)
+
+
+def log(trainer: Trainer, module: StageModule, numbers: Mapping[str, float]) -> None:
+    """Writes numbers to TensorBoard over samples seen."""
+    if trainer.logger:
+        trainer.logger.log_metrics(dict(numbers), step=module.samples_seen)
+
+
+@dataclass
+class Numbers(Look):
+    """Loss, gradient norm, learning rate and speed: to TensorBoard and onto the screen."""
+
+    every: int
+    screen: Screen
+    name: str
+    _losses: list[torch.Tensor] = field(default_factory=list)
+    _words: str = ""
+
+    def on_train_start(self, trainer: Trainer, pl_module: StageModule) -> None:  # type: ignore[override]
+        """Begins the bar."""
+        self.screen.begin(self.name, self.total, pl_module.samples_seen)
+        self._since = (monotonic(), pl_module.samples_seen)
+
+    def on_before_optimizer_step(self, trainer: Trainer, pl_module: StageModule, optimizer: Any) -> None:  # type: ignore[override]
+        """Measures the gradient before it is clipped."""
+        gradients = [p.grad for p in pl_module.denoiser.parameters() if p.grad is not None]
+        self._gradient_norm = torch.nn.utils.get_total_norm(gradients)
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, outputs: Any, batch: Any, batch_idx: int):  # type: ignore[override]
+        """Collects; writes when it is time."""
+        self._losses.append(outputs["loss"].detach())
+        seen = pl_module.samples_seen
+        if self.is_due(pl_module, self.every):
+            loss = trainer.strategy.reduce(torch.stack(self._losses).mean(), reduce_op="mean")
+            then, before = self._since
+            speed = (seen - before) / max(monotonic() - then, 1e-9)
+            numbers = {
+                "loss": float(loss),
+                "gradient_norm": float(self._gradient_norm),
+                "learning_rate": pl_module.adam.rate(seen),
+                "samples_a_second": speed,
+            }
+            log(trainer, pl_module, numbers)
+            self._words = f"loss {numbers['loss']:.4f}, {speed:.0f} samples/s"
+            self._losses, self._since = [], (monotonic(), seen)
+        self.screen.follow(seen, self._words)
+
+    def teardown(self, trainer: Trainer, pl_module: StageModule, stage: str) -> None:  # type: ignore[override]
+        """Takes the bar away."""
+        self.screen.end()
+
+
+@dataclass
+class HeldOutLoss(Look):
+    """The loss of the averaged weights on samples that no stage trains on, at fixed noise levels and noise."""
+
+    every: int
+    data: StageData
+    screen: Screen
+    history: list[dict[str, float]] = field(default_factory=list)
+    """`samples` seen and `loss`, in order."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: StageModule) -> None:  # type: ignore[override]
+        """Measures before the first step."""
+        if trainer.global_step == 0:
+            self._measure(trainer, pl_module)
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, *_: Any) -> None:  # type: ignore[override]
+        """Measures when it is time."""
+        if self.is_due(pl_module, self.every):
+            self._measure(trainer, pl_module)
+
+    def _measure(self, trainer: Trainer, module: StageModule) -> None:
+        losses = torch.zeros(2, dtype=torch.float64, device=module.device)  # sum, number
+        module.denoiser.eval()
+        with module.ema.swapped(module.denoiser):
+            for batch in self.data.held_out_batches(trainer.global_rank, trainer.world_size):
+                loss = module.held_out_loss(batch.to(module.device)).double()
+                losses += torch.stack([loss.sum(), loss.new_tensor(len(loss))])
+        module.denoiser.train()
+        total, number = trainer.strategy.reduce(losses, reduce_op="sum").tolist()
+        if number:
+            self.history.append({"samples": module.samples_seen, "loss": total / number})
+            log(trainer, module, {"held_out_loss": total / number})
+            self.screen.say(f"held-out loss {total / number:.4f} after {module.samples_seen:,} samples")
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was measured so far."""
+        return {"history": self.history}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on from there."""
+        self.history = list(state_dict["history"])
+
+
+@dataclass
+class Videos(Look):
+    """Samples videos of fixed captions from fixed noise, to files and to TensorBoard."""
+
+    every: int
+    captions: tuple[str, ...]
+    data: StageData
+    folder: Path
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, *_: Any) -> None:  # type: ignore[override]
+        """Samples when it is time; the first rank does it."""
+        if self.captions and trainer.is_global_zero and self.is_due(pl_module, self.every):
+            fps = self.data.fps[0]
+            pl_module.denoiser.eval()
+            with pl_module.ema.swapped(pl_module.denoiser):
+                videos = pl_module.generate(self.captions, self.data.bucket, fps, seed=0)
+            pl_module.denoiser.train()
+            for number, video in enumerate(videos.cpu().numpy()):
+                write_mp4(self.folder / f"{pl_module.samples_seen:09d}-{number}.mp4", video, fps)
+                _show(trainer, f"videos/{self.captions[number]}", gif(video, fps), video.shape, pl_module.samples_seen)
+
+
+def _show(trainer: Trainer, tag: str, animation: bytes, shape: tuple[int, ...], step: int) -> None:
+    """A GIF in TensorBoard's image tab, which plays it."""
+    if trainer.logger:
+        image = Summary.Image(height=shape[1], width=shape[2], colorspace=3, encoded_image_string=animation)
+        writer = trainer.logger.experiment._get_file_writer()  # type: ignore[attr-defined]
+        writer.add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
+
+
+@dataclass
+class Checkpoints(Look):
+    """Writes the state of the run; the file is whole or not there. Comes after all that has a state of its own."""
+
+    every: int
+    path: Path
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, *_: Any) -> None:  # type: ignore[override]
+        """Writes when it is time."""
+        if self.is_due(pl_module, self.every):
+            save_atomically(trainer, self.path)
+
+
+def save_atomically(trainer: Trainer, path: Path) -> None:
+    """Writes a checkpoint in the place of the one before; all ranks call it."""
+    with atomic_path(path) as temporary:
+        trainer.save_checkpoint(temporary)
+
+
+@dataclass
+class Failures(Callback):
+    """Collects the samples that could not be read during the run, with reasons, in a file of their own."""
+
+    path: Path
+    screen: Screen
+
+    def __post_init__(self) -> None:
+        self.reasons: dict[str, str] = read_json(self.path) if self.path.exists() else {}
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, outputs: Any, batch: Batch, *_: Any):  # type: ignore[override]
+        """Writes those that are new."""
+        new = {key: reason for key, reason in batch.failures if key not in self.reasons}
+        if new:
+            self.reasons |= new
+            write_json(self.path, self.reasons)
+            for key, reason in new.items():
+                self.screen.say(f"sample {key} cannot be read and was passed over: {reason}")

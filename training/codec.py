@@ -1,0 +1,106 @@
+"""Between pixels and latents. The codec is frozen and is never part of a checkpoint."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class LatentCodec(ABC):
+    """A frozen autoencoder; weights are loaded by `load`, not before."""
+
+    @abstractmethod
+    def shape(self, num_frames: int, height: int, width: int) -> tuple[int, int, int, int]:
+        """Shape (T, C, H, W) of the latents of a video; reads no weights.
+
+        Raises:
+            ValueError: the codec cannot encode that size.
+        """
+
+    @abstractmethod
+    def load(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Loads the weights.
+
+        Raises:
+            ValueError: they cannot be had; names the setting and the way out.
+        """
+
+    @abstractmethod
+    def encode(self, frames: Tensor) -> Tensor:
+        """Frames uint8 (B, T, H, W, 3) RGB to latents float32 (B, T, C, h, w) of about unit variance."""
+
+    @abstractmethod
+    def decode(self, latents: Tensor) -> Tensor:
+        """Latents (B, T, C, h, w) to frames uint8 (B, T, H, W, 3) RGB."""
+
+
+class DiffusersCodec(LatentCodec):
+    """A diffusers `AutoencoderKL`: each frame by itself, the mean of its posterior."""
+
+    def __init__(self, path: str, subfolder: str = "", factor: int = 8, channels: int = 4, batch_size: int = 64):
+        """Reads nothing yet.
+
+        Args:
+            path: folder or hub name of a diffusers model.
+            subfolder: where in it the autoencoder lies, e.g. `vae` in a pipeline.
+            factor: pixels a latent, along each side.
+            channels: of the latents.
+            batch_size: frames a pass; lower it when memory runs out.
+        """
+        self.path, self.subfolder = path, subfolder
+        self.factor, self.channels, self.batch_size = factor, channels, batch_size
+
+    def shape(self, num_frames: int, height: int, width: int) -> tuple[int, int, int, int]:
+        """See `LatentCodec`."""
+        if height % self.factor or width % self.factor:
+            raise ValueError(f"frames of {width}x{height} px: width and height must be multiples of {self.factor}")
+        return num_frames, self.channels, height // self.factor, width // self.factor
+
+    def load(self, device: torch.device, dtype: torch.dtype) -> None:
+        """See `LatentCodec`."""
+        from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+
+        try:
+            model = AutoencoderKL.from_pretrained(
+                self.path, subfolder=self.subfolder, torch_dtype=dtype, low_cpu_mem_usage=False
+            )
+        except Exception as error:  # a hub, a cache, a file: each library raises its own
+            raise ValueError(
+                f"the autoencoder {self.path!r} cannot be loaded ({type(error).__name__}: {error}). "
+                "With no network name a local diffusers folder: --model.codec.init_args.path=<folder>"
+            ) from error
+        self._check(model.config)
+        self._model: Any = model.to(device).eval().requires_grad_(False)  # pyright: ignore[reportArgumentType]
+
+    def _check(self, config) -> None:
+        factor, channels = 2 ** (len(config.block_out_channels) - 1), config.latent_channels
+        if (factor, channels) != (self.factor, self.channels):
+            raise ValueError(
+                f"the autoencoder {self.path!r} has factor {factor} and {channels} channels, the configuration says "
+                f"{self.factor} and {self.channels}: set model.codec.init_args.factor and .channels"
+            )
+        self._scale, self._shift = config.scaling_factor, config.get("shift_factor") or 0.0
+
+    @torch.no_grad()
+    def encode(self, frames: Tensor) -> Tensor:
+        """See `LatentCodec`."""
+        pixels = frames.flatten(0, 1).permute(0, 3, 1, 2)  # (B*T, 3, H, W)
+        latents = [self._encode(part) for part in pixels.split(self.batch_size)]
+        return torch.cat(latents).unflatten(0, frames.shape[:2])  # (B, T, C, h, w)
+
+    def _encode(self, pixels: Tensor) -> Tensor:
+        scaled = pixels.to(self._model.dtype) / 127.5 - 1  # (N, 3, H, W), -1..1
+        means = self._model.encode(scaled).latent_dist.mode()
+        return (means.float() - self._shift) * self._scale
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor) -> Tensor:
+        """See `LatentCodec`."""
+        flat = latents.flatten(0, 1) / self._scale + self._shift  # (B*T, C, h, w)
+        pixels = torch.cat([self._decode(part) for part in flat.split(self.batch_size)])  # (B*T, 3, H, W)
+        return pixels.permute(0, 2, 3, 1).unflatten(0, latents.shape[:2])
+
+    def _decode(self, latents: Tensor) -> Tensor:
+        pixels = self._model.decode(latents.to(self._model.dtype)).sample.float()
+        return ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

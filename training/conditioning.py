@@ -1,0 +1,107 @@
+"""What a denoiser is told beside the noisy latents: the caption, and numbers such as the frame rate.
+
+Owns their meaning and the dropout that makes guidance possible; embedding the numbers is the denoiser's.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+FPS, SCORE, ZERO = "fps", "scores.", "zero"
+
+
+@dataclass(frozen=True)
+class Micro:
+    """One number that conditions the model (micro-conditioning: SVD, section 3; SDXL, section 2.2).
+
+    Raises:
+        ValueError: no such source.
+    """
+
+    source: str
+    """`fps`: frames a second as the model sees them; `scores.<column>`: a score of the clip; `zero`: always 0, kept
+    for published weights that have one more number. A picture has neither rate nor motion: all its numbers are 0."""
+    scale: float = 1.0
+    """The number is multiplied by this; sinusoids tell numbers between 1 and 1000 apart best."""
+    sampling: float = 0.0
+    """The number for videos that are sampled, before scaling."""
+
+    def __post_init__(self) -> None:
+        if self.source not in (FPS, ZERO) and not (self.score and self.source.startswith(SCORE)):
+            raise ValueError(f"micro-conditioning on {self.source!r}: it is `fps`, `zero`, or `scores.<column>`")
+
+    @property
+    def score(self) -> str | None:
+        """Name of the score's column, if it is one."""
+        return self.source.removeprefix(SCORE) if self.source.startswith(SCORE) else None
+
+    def of_clip(self, fps: float, scores: dict[str, float | None]) -> float:
+        """The scaled number of a clip whose frames are taken at `fps`.
+
+        Raises:
+            ValueError: the clip has no such score.
+        """
+        if self.source == ZERO:
+            return 0.0
+        value = fps if self.source == FPS else scores.get(self.score or "")
+        if value is None:
+            raise ValueError(f"no score {self.score}")
+        return value * self.scale
+
+    def of_sampling(self, fps: float | None = None) -> float:
+        """The scaled number for videos that are sampled; `fps` takes the place of the configured one."""
+        return self.scale * (fps if fps is not None and self.source == FPS else self.sampling)
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """How a stage conditions its denoiser."""
+
+    micro: tuple[Micro, ...] = ()
+    """In the order in which the denoiser embeds them."""
+    text_dropout: float = 0.15
+    """Share of samples whose caption is replaced by the empty one (classifier-free guidance; SVD, appendix D)."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.text_dropout < 1:
+            raise ValueError(f"text_dropout is a share, 0 <= share < 1, not {self.text_dropout}")
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """Columns of the scores that every sample must have."""
+        return tuple(micro.score for micro in self.micro if micro.score)
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What one batch is conditioned on, as tensors."""
+
+    text: Tensor
+    """(B, L, D) features of the caption's tokens."""
+    micro: Tensor
+    """(B, N) float32, scaled, in the order of `Conditioning.micro`."""
+
+    def to(self, *args: Any, **kwargs: Any) -> "Conditions":
+        """The same on another device or in another precision; arguments of `torch.Tensor.to`."""
+        return Conditions(self.text.to(*args, **kwargs), self.micro.to(*args, **kwargs))
+
+
+def without_text(conditions: Conditions, empty: Tensor) -> Conditions:
+    """The same numbers with the features of the empty caption, (1, L, D)."""
+    return Conditions(empty.expand_as(conditions.text), conditions.micro)
+
+
+def drop_text(text: Tensor, empty: Tensor, dropped: Tensor) -> Tensor:
+    """Replaces the captions that are marked.
+
+    Args:
+        text: (B, L, D) features.
+        empty: (1, L, D) features of the empty caption.
+        dropped: (B,) bool.
+
+    Returns:
+        (B, L, D).
+    """
+    return torch.where(dropped[:, None, None], empty, text)

@@ -1,0 +1,177 @@
+"""Turns the YAML files of a stage into objects, by LightningCLI: what is wrong in them stops before anything starts."""
+
+import contextlib
+import io
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentError
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+
+from training.callbacks import Watch
+from training.data import StageData
+from training.module import StageModule
+
+# They change how fast a stage runs and what is seen of it, not the weights.
+ABOUT_RUNNING = {"data.workers", "data.shards", "data.images", "data.num_held_out"}
+OF_THE_TRAINER = (
+    "accumulate_grad_batches",
+    "devices",
+    "gradient_clip_algorithm",
+    "gradient_clip_val",
+    "num_nodes",
+    "precision",
+)
+
+
+for _name in ("lightning.pytorch", "lightning.fabric"):  # hints of theirs; what matters here is said by us
+    logging.getLogger(_name).setLevel(logging.ERROR)
+
+
+class StageCLI(LightningCLI):
+    """The parser of one stage; builds model and data at once, the trainer when asked."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Adds what is not of model, data or trainer."""
+        parser.add_argument("--num_samples", type=int, required=True, help="samples that the stage sees")
+        parser.add_argument("--init_from", type=str | None, default=None, help="stage whose EMA weights it starts from")
+        parser.add_argument("--watch", type=Watch, default=Watch(), help="how often the stage is looked at, in samples")
+
+    def instantiate_classes(self) -> None:
+        """Builds all but the trainer, which needs to know the run."""
+        self.built: Any = self.parser.instantiate(self.config)
+        self.config_init = self.built
+        self.datamodule, self.model = self.built.data, self.built.model
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The objects of one stage, and the configuration that they were made from."""
+
+    cli: StageCLI
+
+    @property
+    def model(self) -> StageModule:
+        """The parts that learn, and those that they need."""
+        return self.cli.model
+
+    @property
+    def data(self) -> StageData:
+        """The samples."""
+        return self.cli.datamodule
+
+    @property
+    def watch(self) -> Watch:
+        """How often the stage is looked at."""
+        return self.cli.built.watch
+
+    @property
+    def init_from(self) -> str | None:
+        """The stage that it starts from."""
+        return self.cli.built.init_from
+
+    def num_steps(self, samples_per_step: int) -> int:
+        """Steps of the stage.
+
+        Raises:
+            ValueError: it sees fewer samples than one step takes.
+        """
+        num_samples = self.cli.built.num_samples
+        if num_samples < samples_per_step:
+            raise ValueError(f"num_samples is {num_samples}, but one step takes {samples_per_step}: raise it")
+        return num_samples // samples_per_step
+
+    def trainer(self, **settings: Any) -> Trainer:
+        """The trainer of the configuration, with these settings.
+
+        Raises:
+            ValueError: this machine has not what it asks for, such as a GPU.
+        """
+        try:
+            return self.cli.instantiate_trainer(**settings)
+        except Exception as error:  # Lightning raises its own and others' errors here
+            wanted = self.cli.config.trainer
+            raise ValueError(
+                f"the trainer cannot run here: {error}. It asks for accelerator {wanted.accelerator!r}, devices "
+                f"{wanted.devices!r}, precision {wanted.precision!r}; for a CPU: ARGS='--trainer.accelerator cpu'"
+            ) from error
+
+    def to_yaml(self) -> str:
+        """The whole configuration, as `--config` takes it."""
+        return self.cli.parser.dump(self.cli.config, skip_unset=False)
+
+    def settings(self) -> dict[str, Any]:
+        """All settings that decide the weights, flat: key to value."""
+        whole = yaml.safe_load(self.to_yaml())
+        trainer = {key: whole["trainer"][key] for key in OF_THE_TRAINER}
+        kept = {key: whole[key] for key in ("seed_everything", "num_samples", "init_from", "model", "data")}
+        flat = dict(_flat("", kept | {"trainer": trainer}))
+        return {key: value for key, value in flat.items() if key not in ABOUT_RUNNING}
+
+
+def _flat(prefix: str, value: Any) -> Any:
+    if not isinstance(value, dict):
+        yield prefix, value
+        return
+    for key, child in value.items():
+        yield from _flat(f"{prefix}.{key}" if prefix else key, child)
+
+
+def build_stage(files: Sequence[Path], arguments: Sequence[str] = ()) -> Stage:
+    """The objects of a stage.
+
+    Args:
+        files: YAML, the later wins key by key.
+        arguments: of the command line, win over the files.
+
+    Raises:
+        ValueError: a file is missing, a key unknown, a value of the wrong type or out of its range.
+    """
+    named = [part for file in files for part in ("--config", str(file))]
+    defaults = {
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "num_sanity_val_steps": 0,
+        "limit_val_batches": 0,
+        "use_distributed_sampler": False,
+        "max_epochs": -1,
+        "accelerator": "cpu",
+        "devices": 1,
+    }
+    errors = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(errors):
+            return Stage(_parse([*named, *arguments], defaults))
+    except ArgumentError as error:
+        raise ValueError(_in_short(str(error))) from error
+
+
+def _parse(arguments: list[str], defaults: dict[str, Any]) -> StageCLI:
+    before, sys.argv = sys.argv, sys.argv[:1]  # LightningCLI warns when both are there
+    try:
+        return StageCLI(
+            StageModule,
+            StageData,
+            args=arguments,
+            run=False,
+            save_config_callback=None,
+            trainer_defaults=defaults,
+            seed_everything_default=0,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            parser_kwargs={"exit_on_error": False, "prog": "python -m training train"},
+        )
+    finally:
+        sys.argv = before
+
+
+def _in_short(message: str) -> str:
+    return "\n".join(line for line in message.splitlines() if line.strip())

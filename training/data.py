@@ -1,0 +1,168 @@
+"""The data of a stage as Lightning takes it: which samples, in which order, from which position on."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader
+
+from shards.reader import ShardSet
+from shards.writer import MANIFEST
+from training.buckets import Bucket
+from training.clips import ClipSource
+from training.conditioning import Conditioning
+from training.images import ImageSource
+from training.sources import Source
+from training.stream import Batch, Positions, Stream, collate
+
+
+class StageData(LightningDataModule):
+    """Samples of one packed set, and for pictures also of a folder of images."""
+
+    def __init__(
+        self,
+        shards: str,
+        bucket: Bucket,
+        set: str = "pretrain",
+        images: str | None = None,
+        fps: tuple[float, ...] = (8.0,),
+        batch_size: int = 8,
+        num_held_out: int = 256,
+        workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        """Reads nothing yet.
+
+        Args:
+            shards: folder of packed sets, as `make curate` writes it: OUT/shards.
+            bucket: frames, height and width that the stage trains on.
+            set: the packed set in it.
+            images: folder of pictures with captions beside them (`<name>.txt`), for stages of single frames.
+            fps: frames a second at which clips are read; a sample draws one of those that it is long enough for.
+            batch_size: samples a step and device.
+            num_held_out: at most so many samples of the set's `val` split make the held-out loss.
+            workers: processes that read ahead; 0 reads in the training process.
+            seed: of the order, of windows, captions and noise.
+        """
+        super().__init__()
+        self.shards, self.set, self.images = shards, set, images
+        self.bucket, self.fps, self.batch_size = bucket, fps, batch_size
+        self.num_held_out, self.workers, self.seed = num_held_out, workers, seed
+        self.num_steps = 0
+
+    @property
+    def folder(self) -> Path:
+        """The packed set."""
+        return Path(self.shards) / self.set
+
+    def open(self, conditioning: Conditioning) -> None:
+        """Opens the sets and plans which samples the stage can use.
+
+        Raises:
+            ValueError: no packed set, a damaged one, one without a field that the stage conditions on, or one of
+                which no sample can be used.
+        """
+        self._check_packed()
+        self.sources: list[Source] = [self._clips("train", conditioning)]
+        if self.images:
+            self.sources.append(ImageSource(Path(self.images), self.bucket, conditioning))
+        held_out = ShardSet(self.folder / "val")
+        self.held_out = [self._clips("val", conditioning)] if len(held_out) else []
+
+    def _check_packed(self) -> None:
+        if (self.folder / MANIFEST).exists():
+            return
+        there = sorted(path.parent.name for path in self.folder.parent.glob(f"*/{MANIFEST}"))
+        if not there:
+            raise ValueError(f"there are no shards in {self.shards}: run `make curate` first, or name others: SHARDS=")
+        raise ValueError(
+            f"{self.shards} has no packed set {self.set!r}, it has: {', '.join(there)}; pack it with `make curate`, "
+            "or name another with --data.set"
+        )
+
+    def _clips(self, split: str, conditioning: Conditioning) -> ClipSource:
+        return ClipSource(ShardSet(self.folder / split), self.bucket, self.fps, conditioning)
+
+    @property
+    def skipped(self) -> pa.Table:
+        """What of the training samples the stage cannot use, and why: `buckets.SKIPPED`."""
+        return pa.concat_tables([source.plan.skipped for source in self.sources])
+
+    def describe(self) -> list[str]:
+        """A line a source: its samples, and how many are skipped for which reason."""
+        lines = [_describe(source) for source in self.sources]
+        num_held_out = min(self.num_held_out, sum(len(source) for source in self.held_out))
+        return [*lines, f"held out: {num_held_out} samples of {self.folder / 'val'}"]
+
+    def identity(self) -> dict[str, str]:
+        """What tells this data from other data: hashes of the sources, by name."""
+        images = (
+            {"images": _hash("\n".join(self.sources[1].key(i) for i in range(len(self.sources[1]))))}
+            if self.images
+            else {}
+        )
+        return {"shards": _hash((self.folder / "train" / MANIFEST).read_text(encoding="utf-8"))} | images
+
+    def train_dataloader(self) -> DataLoader:
+        """Batches of this rank, from the position of the weights on to the end of the stage."""
+        trainer = self.trainer
+        assert trainer is not None
+        accumulated, done = trainer.accumulate_grad_batches, trainer.global_step
+        batches = Positions(
+            start_batch=done * accumulated,
+            num_batches=(self.num_steps - done) * accumulated,
+            batch_size=self.batch_size,
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
+        )
+        return StageLoader(
+            Stream(self.sources, self.seed),
+            num_batches=self.num_steps * accumulated,
+            batch_sampler=batches,
+            num_workers=self.workers,
+            collate_fn=collate,
+        )
+
+    def held_out_batches(self, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
+        """The held-out samples of a rank, the same windows of the same ones every time."""
+        if not self.held_out:
+            return
+        stream = Stream(self.held_out, self.seed, shuffle=False)
+        numbers = range(rank, min(self.num_held_out, stream.num_samples), world_size)
+        for start in range(0, len(numbers), self.batch_size):
+            yield collate([stream[number] for number in numbers[start : start + self.batch_size]])
+
+
+class StageLoader(DataLoader):
+    """A loader that begins amid a stage; Lightning takes it as resumable and counts on from the batches of before."""
+
+    def __init__(self, dataset: Stream, num_batches: int, **settings: Any) -> None:
+        super().__init__(dataset, **settings)
+        self.num_batches = num_batches
+
+    def __len__(self) -> int:
+        """Batches of the whole stage, not of what is left."""
+        return self.num_batches
+
+    def state_dict(self) -> dict:
+        """Nothing: the position follows from the optimizer's steps."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        """Nothing to do: `StageData.train_dataloader` began at the right position."""
+
+
+def _describe(source: Source) -> str:
+    skipped = source.plan.counts
+    reasons = ", ".join(f"{count} {reason}" for reason, count in skipped.items())
+    total = len(source) + sum(skipped.values())
+    return f"{source.name}: {total} samples = {len(source)} usable + {total - len(source)} skipped" + (
+        f" ({reasons})" if reasons else ""
+    )
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,98 @@
+"""Exponential moving average of the weights of one module, the denoiser.
+
+A dictionary of tensors rather than a second module: no deep copy, and what is frozen is never averaged.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class Ema:
+    """average <- d average + (1 - d) weights, with d = min(decay, (1 + n) / (10 + n)) at the nth update.
+
+    The warm-up lets the average forget the first weights; it is that of TensorFlow's `ExponentialMovingAverage` and of
+    sgm's `LitEma`. Parameters that train are averaged in float32 (float64 stays), buffers are copied, frozen parameters
+    keep the bits they had at the start.
+
+    Pass the plain module, always the same one: wrappers (compiled, distributed) change the names.
+
+    Raises:
+        ValueError: decay does not lie in 0 <= decay < 1.
+    """
+
+    def __init__(self, module: nn.Module, decay: float = 0.9999) -> None:
+        if not 0 <= decay < 1:
+            raise ValueError(f"ema decay: 0 <= decay < 1, not {decay}")
+        self.decay = decay
+        self.num_updates = 0
+        self._average = {name: raw.clone() for name, raw in module.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        """Takes in the module's weights; call once an optimizer step. The averages follow the module to its device."""
+        self.num_updates += 1
+        parameters = {name: raw.requires_grad for name, raw in module.named_parameters(remove_duplicate=False)}
+        averages, weights = [], []
+        for name, raw in module.state_dict().items():
+            if parameters.get(name, False):
+                wide = torch.promote_types(raw.dtype, torch.float32)
+                self._average[name] = self._average[name].to(raw.device, wide)
+                averages.append(self._average[name])
+                weights.append(raw.to(wide))
+            elif name not in parameters:
+                self._average[name] = raw.clone()
+        if averages:
+            torch._foreach_lerp_(averages, weights, 1 - self._decay_now())
+
+    def _decay_now(self) -> float:
+        return min(self.decay, (1 + self.num_updates) / (10 + self.num_updates))
+
+    @torch.no_grad()
+    def copy_to(self, module: nn.Module) -> None:
+        """Overwrites the module's weights and buffers with the averages, in the module's own precision."""
+        _overwrite(module, self._average)
+
+    @contextmanager
+    def swapped(self, module: nn.Module) -> Iterator[None]:
+        """Within the block the module has the averages; after it, also after an error, its own weights bit for bit.
+
+        A checkpoint written within the block would hold the averages in place of the weights.
+        """
+        raw = {name: value.clone() for name, value in module.state_dict().items()}
+        try:
+            self.copy_to(module)
+            yield
+        finally:
+            _overwrite(module, raw)
+
+    def state_dict(self) -> dict[str, Any]:
+        """`num_updates`, and `average`: every weight and buffer by its name in the module (the tensors themselves, no
+        copies)."""
+        return {"num_updates": self.num_updates, "average": dict(self._average)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continues from `state_dict()`; the averages stay on the device they are on.
+
+        Raises:
+            ValueError: names or shapes are not those of the module.
+        """
+        average: dict[str, Tensor] = state["average"]
+        odd = set(average) ^ set(self._average)
+        odd |= {name for name in set(average) - odd if average[name].shape != self._average[name].shape}
+        if odd:
+            raise ValueError(
+                f"averages of another model: {len(odd)} names or shapes differ, such as {min(odd)}; "
+                "load them into the architecture they were trained with"
+            )
+        self.num_updates = state["num_updates"]
+        self._average = {name: average[name].to(old.device, copy=True) for name, old in self._average.items()}
+
+
+@torch.no_grad()
+def _overwrite(module: nn.Module, values: dict[str, Tensor]) -> None:
+    for name, raw in module.state_dict().items():
+        raw.copy_(values[name])

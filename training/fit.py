@@ -1,0 +1,148 @@
+"""Trains one stage: checks, starts or goes on, hands its weights over.
+
+What is wrong is said before anything is written.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from shards.store import atomic_path, remove_temporaries, write_table
+from training.buckets import SKIPPED
+from training.callbacks import Checkpoints, Failures, HeldOutLoss, Numbers, Videos
+from training.config import Stage
+from training.recipe import Run, check_same, file_hash, versions, weights_of
+from training.screen import Screen
+
+
+def train(stage: Stage, run: Run, screen: Screen) -> None:
+    """Trains a stage to its end, from where it stands.
+
+    Args:
+        stage: its objects.
+        run: its folder.
+        screen: where to say what happens.
+
+    Raises:
+        ValueError: something that the user can mend; nothing was overwritten.
+    """
+    stage.data.open(stage.model.conditioning)
+    source = weights_of(Run(run.folder.parent / stage.init_from), run.stage) if stage.init_from else None
+    made_from = stage.settings() | stage.data.identity() | {"init_weights": file_hash(source) if source else None}
+    check_same(run, made_from)
+    if run.is_finished:
+        screen.say(f"stage {run.stage} is finished: {run.ema_weights}; FORCE=1 trains it anew")
+        return
+    for line in stage.data.describe():
+        screen.say(line)
+    trainer = stage.trainer(logger=TensorBoardLogger(run.folder, name="", version="tensorboard"))
+    watchers = _prepare(stage, run, trainer, screen)
+    _load(stage, source, trainer)
+    if trainer.is_global_zero:
+        _begin(stage, run, made_from)
+    checkpoint = run.checkpoint if run.checkpoint.exists() else None
+    screen.say(_beginning(run, source, checkpoint))
+    trainer.fit(stage.model, datamodule=stage.data, ckpt_path=checkpoint, weights_only=True)
+    if trainer.is_global_zero:
+        _hand_over(stage, run, made_from, watchers)
+    screen.say(_end(run, watchers))
+
+
+def _prepare(stage: Stage, run: Run, trainer: Trainer, screen: Screen) -> "Watchers":
+    """Tells every part how long the stage is, and adds what looks at it."""
+    samples_per_step = stage.data.batch_size * trainer.world_size * trainer.accumulate_grad_batches
+    num_steps = stage.num_steps(samples_per_step)
+    stage.data.num_steps, stage.model.samples_per_step = num_steps, samples_per_step
+    trainer.fit_loop.epoch_loop.max_steps = num_steps
+    watchers = Watchers(stage, run, num_steps * samples_per_step, screen)
+    trainer.callbacks.extend(watchers.in_order)  # type: ignore[attr-defined]
+    return watchers
+
+
+class Watchers:
+    """The callbacks of a stage."""
+
+    def __init__(self, stage: Stage, run: Run, total: int, screen: Screen) -> None:
+        watch, data = stage.watch, stage.data
+        self.failures = Failures(run.folder / "failed.json", screen)
+        self.held_out = HeldOutLoss(total, watch.held_out_every, data, screen)
+        self.in_order = [
+            Numbers(total, watch.numbers_every, screen, f"stage {run.stage}"),
+            self.failures,
+            self.held_out,
+            Videos(total, watch.videos_every, watch.captions, data, run.folder / "videos"),
+            Checkpoints(total, watch.checkpoint_every, run.checkpoint),  # last: it saves the state of the others
+        ]
+
+
+def _load(stage: Stage, source: Path | None, trainer: Trainer) -> None:
+    """Loads the weights that the stage starts from, and those that stay frozen."""
+    if source is not None:
+        load_weights(stage, source)
+    stage.model.load_frozen(trainer.strategy.root_device)
+    stage.model.start()
+
+
+def load_weights(stage: Stage, path: Path) -> None:
+    """Fills the denoiser.
+
+    Raises:
+        ValueError: the file is damaged, or of another architecture; names both.
+    """
+    try:
+        stage.model.denoiser.load_state_dict(load_file(path))
+    except Exception as error:  # safetensors and torch each raise their own
+        words = str(error).strip().splitlines()
+        raise ValueError(f"{path} does not hold the weights of this denoiser: {' '.join(words[:3])}") from error
+
+
+def _begin(stage: Stage, run: Run, made_from: dict[str, Any]) -> None:
+    """Makes the folder, with all that can be known before the first step."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    remove_temporaries(run.folder)
+    write_table(run.folder / "skipped.parquet", stage.data.skipped, SKIPPED)
+    with atomic_path(run.config) as temporary:
+        temporary.write_text(stage.to_yaml(), encoding="utf-8")
+    run.write_record({"finished": False, "made_from": made_from, "versions": versions()})
+
+
+def _beginning(run: Run, source: Path | None, checkpoint: Path | None) -> str:
+    if checkpoint:
+        return f"stage {run.stage} goes on from {checkpoint}"
+    return f"stage {run.stage} starts from " + (f"the EMA weights of {source.parent}" if source else "random weights")
+
+
+def _hand_over(stage: Stage, run: Run, made_from: dict[str, Any], watchers: Watchers) -> None:
+    """Writes the weights, then the record that says that they are whole, and drops the checkpoint."""
+    denoiser = stage.model.denoiser
+    _write_weights(run.raw_weights, denoiser.state_dict())
+    with stage.model.ema.swapped(denoiser):
+        _write_weights(run.ema_weights, denoiser.state_dict())
+    weights = {path.name: file_hash(path) for path in (run.raw_weights, run.ema_weights)}
+    run.write_record(
+        {
+            "finished": True,
+            "made_from": made_from,
+            "versions": versions(),
+            "weights": weights,
+            "held_out_loss": watchers.held_out.history,
+            "num_failed": len(watchers.failures.reasons),
+        }
+    )
+    run.checkpoint.unlink(missing_ok=True)
+
+
+def _write_weights(path: Path, weights: dict[str, Tensor]) -> None:
+    with atomic_path(path) as temporary:
+        save_file({name: weight.detach().cpu().contiguous() for name, weight in weights.items()}, temporary)
+
+
+def _end(run: Run, watchers: Watchers) -> str:
+    losses = [measured["loss"] for measured in watchers.held_out.history]
+    told = f"held-out loss {losses[0]:.4f} -> {losses[-1]:.4f}" if losses else "no held-out samples"
+    failed = len(watchers.failures.reasons)
+    return f"✓ stage {run.stage}  {told}; {failed} samples could not be read; weights: {run.ema_weights}"

@@ -1,0 +1,165 @@
+"""One stage as Lightning runs it: a step of training, the held-out loss, what a checkpoint holds, sampling."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+
+from training.buckets import Bucket
+from training.codec import LatentCodec
+from training.conditioning import Conditioning, Conditions, drop_text, without_text
+from training.denoisers.denoiser import Denoiser
+from training.ema import Ema
+from training.guidance import Guidance, guided
+from training.inventory import select_trainable
+from training.objective import Objective
+from training.optimizer import Adam
+from training.sampler import EulerSampler
+from training.stream import Batch
+from training.text import TextEncoder
+
+HELD_OUT_QUANTILES = (0.125, 0.375, 0.625, 0.875)  # of the stage's own noise levels: middles of four equal shares
+
+
+class StageModule(LightningModule):
+    """The parts of a stage; the codec and the text encoder are frozen and stay out of checkpoints."""
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        codec: LatentCodec,
+        text: TextEncoder,
+        conditioning: Conditioning,
+        objective: Objective,
+        optimizer: Adam,
+        sampler: EulerSampler,
+        guidance: Guidance,
+        trainable: tuple[str, ...] = (".*",),
+        ema_decay: float = 0.9999,
+    ) -> None:
+        """Takes the parts.
+
+        Args:
+            denoiser: the network that learns.
+            codec: pixels to latents.
+            text: captions to features.
+            conditioning: numbers beside the caption, and its dropout.
+            objective: what is learnt.
+            optimizer: and its learning rate.
+            sampler: for videos.
+            guidance: for videos.
+            trainable: regular expressions over `spatial/<name>` and `temporal/<name>`; what none of them finds is
+                frozen.
+            ema_decay: of the average, a step.
+        """
+        super().__init__()
+        self.denoiser, self.codec, self.text = denoiser, codec, text
+        self.conditioning, self.objective, self.adam = conditioning, objective, optimizer
+        self.trainable, self.ema_decay = trainable, ema_decay
+        self.sampler, self.guidance = sampler, guidance
+        self.samples_per_step = 1
+
+    def load_frozen(self, device: torch.device) -> None:
+        """Loads codec and text encoder.
+
+        Raises:
+            ValueError: their weights cannot be had.
+        """
+        dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
+        self.codec.load(device, dtype)
+        self.text.load(device, dtype)
+        self.empty = self.text.encode([""])  # (1, L, D)
+
+    def start(self) -> None:
+        """Freezes what the stage does not train, and starts the average from the weights of now."""
+        select_trainable(self.denoiser, self.trainable)
+        self.ema = Ema(self.denoiser, self.ema_decay)
+
+    @property
+    def samples_seen(self) -> int:
+        """Samples that the weights of now have learnt from."""
+        return self.trainer.global_step * self.samples_per_step
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """An optimizer of what the stage trains."""
+        return self.adam.build(parameter for parameter in self.denoiser.parameters() if parameter.requires_grad)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """One step at the learning rate of the samples seen; the average follows once a step."""
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = self.adam.rate(self.samples_seen)
+        super().optimizer_step(*args, **kwargs)
+        self.ema.update(self.denoiser)
+
+    def training_step(self, batch: Batch, _index: int) -> Tensor:
+        """Mean loss of the batch; each sample draws its noise from its own seed."""
+        latents = self.codec.encode(batch.frames)  # (B, T, C, h, w)
+        generators = _generators(batch)
+        sigma, noise = self.objective.draw(_one(latents), generators)
+        dropped = torch.stack([torch.rand((), generator=g) for g in generators]) < self.conditioning.text_dropout
+        conditions = self.conditions(batch.captions, batch.micro, dropped)
+        sigma, noise = sigma.to(self.device), noise.to(self.device)
+        return self.objective.loss(self.denoiser, latents, sigma, noise, conditions).mean()
+
+    @torch.no_grad()
+    def held_out_loss(self, batch: Batch) -> Tensor:
+        """Loss at fixed quantiles of the stage's noise levels, each sample with the same noise every time: (B,)."""
+        latents = self.codec.encode(batch.frames)  # (B, T, C, h, w)
+        _, noise = self.objective.draw(_one(latents), _generators(batch))
+        conditions, noise = self.conditions(batch.captions, batch.micro), noise.to(self.device)
+        levels = [self.objective.sigma.quantile(p) for p in HELD_OUT_QUANTILES]
+        losses = [
+            self.objective.loss(self.denoiser, latents, latents.new_full((len(latents),), level), noise, conditions)
+            for level in levels
+        ]
+        return torch.stack(losses).mean(0)
+
+    def conditions(self, captions: Sequence[str], micro: Tensor, dropped: Tensor | None = None) -> Conditions:
+        """What the batch is conditioned on.
+
+        Args:
+            captions: B texts.
+            micro: (B, N) scaled numbers.
+            dropped: (B,) bool, captions to leave out; None leaves out none.
+        """
+        text = self.text.encode(captions)  # (B, L, D)
+        if dropped is not None:
+            text = drop_text(text, self.empty, dropped.to(text.device))
+        return Conditions(text, micro.to(text.device))
+
+    @torch.no_grad()
+    def generate(self, captions: Sequence[str], bucket: Bucket, fps: float, seed: int) -> Tensor:
+        """Videos of captions: uint8 (B, T, H, W, 3) RGB. Video i starts from the noise of seed + i."""
+        shape = self.codec.shape(bucket.num_frames, bucket.height, bucket.width)
+        generators = [torch.Generator().manual_seed(seed + i) for i in range(len(captions))]
+        noise = torch.stack([self.objective.noise.draw(shape, generator) for generator in generators])
+        numbers = [0.0 if bucket.is_image else micro.of_sampling(fps) for micro in self.conditioning.micro]
+        conditions = self.conditions(captions, torch.tensor([numbers] * len(captions)))
+        denoise = guided(
+            self.guidance,
+            lambda noisy, sigma: self._estimate(noisy, sigma, conditions),
+            lambda noisy, sigma: self._estimate(noisy, sigma, without_text(conditions, self.empty)),
+        )
+        return self.codec.decode(self.sampler.sample(denoise, noise.to(self.device)))
+
+    def _estimate(self, noisy: Tensor, sigma: Tensor, conditions: Conditions) -> Tensor:
+        return self.objective.denoise(self.denoiser, noisy, sigma, conditions)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds the average."""
+        checkpoint["ema"] = self.ema.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Takes the average back."""
+        self.ema.load_state_dict(checkpoint["ema"])
+
+
+def _generators(batch: Batch) -> list[torch.Generator]:
+    return [torch.Generator().manual_seed(seed) for seed in batch.seeds.tolist()]
+
+
+def _one(latents: Tensor) -> tuple[int, int, int, int]:
+    _, num_frames, channels, height, width = latents.shape
+    return num_frames, channels, height, width

@@ -1,0 +1,63 @@
+"""Captions to features of their tokens. The text encoder is frozen and is never part of a checkpoint."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class TextEncoder(ABC):
+    """A frozen text encoder; weights are loaded by `load`, not before."""
+
+    @abstractmethod
+    def load(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Loads the weights.
+
+        Raises:
+            ValueError: they cannot be had; names the setting and the way out.
+        """
+
+    @abstractmethod
+    def encode(self, captions: Sequence[str]) -> Tensor:
+        """Features of the tokens: float32 (B, L, D), L and D constants of the encoder."""
+
+
+class OpenClipText(TextEncoder):
+    """The text tower of an open_clip model."""
+
+    def __init__(self, model: str, pretrained: str | None = None, skip_last: int = 0) -> None:
+        """Reads nothing yet.
+
+        Args:
+            model: as open_clip names models: `ViT-H-14`, `hf-hub:<owner>/<name>`, `local-dir:<folder>`.
+            pretrained: tag or file of the weights, where the name does not imply them.
+            skip_last: blocks left out at the end; Stable Diffusion 2 and SVD leave out 1.
+        """
+        self.model, self.pretrained, self.skip_last = model, pretrained, skip_last
+
+    def load(self, device: torch.device, dtype: torch.dtype) -> None:
+        """See `TextEncoder`."""
+        import open_clip
+
+        try:
+            model, *_ = open_clip.create_model_and_transforms(self.model, self.pretrained)
+            self._tokenizer = open_clip.get_tokenizer(self.model)
+        except Exception as error:  # a hub, a cache, a file: each library raises its own
+            raise ValueError(
+                f"the text encoder {self.model!r} cannot be loaded ({type(error).__name__}: {error}). "
+                "With no network name a local copy: --model.text.init_args.model=local-dir:<folder>"
+            ) from error
+        model.visual = torch.nn.Identity()  # the image tower is not needed
+        self._device = device
+        self._forward: Any = model.to(device, dtype).eval().requires_grad_(False).forward_intermediates
+
+    @torch.no_grad()
+    def encode(self, captions: Sequence[str]) -> Tensor:
+        """See `TextEncoder`."""
+        tokens = self._tokenizer(list(captions)).to(self._device)  # (B, L)
+        found = self._forward(
+            text=tokens, text_indices=self.skip_last + 1, normalize_intermediates=True, intermediates_only=True
+        )
+        return found["text_intermediates"][0].float()  # (B, L, D)
