@@ -52,10 +52,7 @@ def train(options: argparse.Namespace, rest: list[str]) -> None:
 
     stage, screen = build_stage(files, rest), Screen()
     with _sole_user(run):
-        if options.force and run.folder.exists():
-            stage.data.open(stage.model.conditioning)  # nothing is moved for a run that could not begin
-            screen.say(f"stage {run.stage}: the old run is now {run.move_aside()}")
-        train_stage(stage, run, screen)
+        train_stage(stage, run, screen, options.force)
 
 
 def sample(options: argparse.Namespace, rest: list[str]) -> None:

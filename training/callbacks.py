@@ -1,5 +1,6 @@
 """What happens beside the steps of a stage: numbers, held-out loss, videos, checkpoints. Intervals are in samples."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
 
-from shards.store import atomic_path, read_json, write_json
+from shards.store import TEMPORARY_SUFFIX, write_json
 from training.data import StageData
 from training.module import StageModule
 from training.pictures import gif, write_mp4
@@ -195,9 +196,11 @@ class Checkpoints(Look):
 
 
 def save_atomically(trainer: Trainer, path: Path) -> None:
-    """Writes a checkpoint in the place of the one before; all ranks call it."""
-    with atomic_path(path) as temporary:
-        trainer.save_checkpoint(temporary)
+    """Writes a checkpoint in the place of the one before; all ranks call it, since each may hold a share."""
+    temporary = path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
+    trainer.save_checkpoint(temporary)
+    if trainer.is_global_zero:
+        os.replace(temporary, path)
 
 
 @dataclass
@@ -207,8 +210,8 @@ class Failures(Callback):
     path: Path
     screen: Screen
 
-    def __post_init__(self) -> None:
-        self.reasons: dict[str, str] = read_json(self.path) if self.path.exists() else {}
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Reason by key."""
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, outputs: Any, batch: Batch, *_: Any):  # type: ignore[override]
         """Writes those that are new."""
@@ -218,3 +221,11 @@ class Failures(Callback):
             write_json(self.path, self.reasons)
             for key, reason in new.items():
                 self.screen.say(f"sample {key} cannot be read and was passed over: {reason}")
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was met so far."""
+        return {"reasons": self.reasons}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on from there."""
+        self.reasons = dict(state_dict["reasons"])

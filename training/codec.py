@@ -62,12 +62,18 @@ class DiffusersCodec(LatentCodec):
         from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
         try:
-            model = AutoencoderKL.from_pretrained(
-                self.path, subfolder=self.subfolder, torch_dtype=dtype, low_cpu_mem_usage=False
+            model, loaded = AutoencoderKL.from_pretrained(  # pyright: ignore[reportGeneralTypeIssues]
+                self.path,
+                subfolder=self.subfolder,
+                torch_dtype=dtype,
+                low_cpu_mem_usage=False,
+                output_loading_info=True,
             )
+            if loaded["missing_keys"]:
+                raise ValueError(f"its file lacks {len(loaded['missing_keys'])} of its weights")
         except Exception as error:  # a hub, a cache, a file: each library raises its own
             raise ValueError(
-                f"the autoencoder {self.path!r} cannot be loaded ({type(error).__name__}: {error}). "
+                f"the autoencoder {self.path!r} cannot be loaded ({' '.join(str(error).split())[:300]}). "
                 "With no network name a local diffusers folder: --model.codec.init_args.path=<folder>"
             ) from error
         self._check(model.config)

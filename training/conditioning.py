@@ -52,6 +52,8 @@ class Micro:
 
     def of_sampling(self, fps: float | None = None) -> float:
         """The scaled number for videos that are sampled; `fps` takes the place of the configured one."""
+        if self.source == ZERO:
+            return 0.0
         return self.scale * (fps if fps is not None and self.source == FPS else self.sampling)
 
 

@@ -76,6 +76,16 @@ class Stage:
         """The stage that it starts from."""
         return self.cli.built.init_from
 
+    def open(self) -> None:
+        """Opens the data, and sees that its frames suit the codec.
+
+        Raises:
+            ValueError: see `StageData.open` and `LatentCodec.shape`.
+        """
+        bucket = self.data.bucket
+        self.model.codec.shape(bucket.num_frames, bucket.height, bucket.width)
+        self.data.open(self.model.conditioning)
+
     def num_steps(self, samples_per_step: int) -> int:
         """Steps of the stage.
 
@@ -133,6 +143,8 @@ def build_stage(files: Sequence[Path], arguments: Sequence[str] = ()) -> Stage:
     Raises:
         ValueError: a file is missing, a key unknown, a value of the wrong type or out of its range.
     """
+    for file in files:
+        _check_yaml(file)
     named = [part for file in files for part in ("--config", str(file))]
     defaults = {
         "logger": False,
@@ -171,6 +183,14 @@ def _parse(arguments: list[str], defaults: dict[str, Any]) -> StageCLI:
         )
     finally:
         sys.argv = before
+
+
+def _check_yaml(file: Path) -> None:
+    """jsonargparse says what is wrong in broken YAML, but not in which file."""
+    try:
+        yaml.safe_load(file.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{file} is no valid YAML: {error}") from error
 
 
 def _in_short(message: str) -> str:

@@ -19,30 +19,34 @@ from training.recipe import Run, check_same, file_hash, versions, weights_of
 from training.screen import Screen
 
 
-def train(stage: Stage, run: Run, screen: Screen) -> None:
+def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
     """Trains a stage to its end, from where it stands.
 
     Args:
         stage: its objects.
         run: its folder.
         screen: where to say what happens.
+        force: moves what stands there aside and starts anew.
 
     Raises:
-        ValueError: something that the user can mend; nothing was overwritten.
+        ValueError: something that the user can mend; nothing was written or moved.
     """
-    stage.data.open(stage.model.conditioning)
+    stage.open()
     source = weights_of(Run(run.folder.parent / stage.init_from), run.stage) if stage.init_from else None
     made_from = stage.settings() | stage.data.identity() | {"init_weights": file_hash(source) if source else None}
-    check_same(run, made_from)
-    if run.is_finished:
-        screen.say(f"stage {run.stage} is finished: {run.ema_weights}; FORCE=1 trains it anew")
-        return
+    if not force:
+        check_same(run, made_from)
+        if run.is_finished:
+            screen.say(f"stage {run.stage} is finished: {run.ema_weights}; FORCE=1 trains it anew")
+            return
     for line in stage.data.describe():
         screen.say(line)
     trainer = stage.trainer(logger=TensorBoardLogger(run.folder, name="", version="tensorboard"))
     watchers = _prepare(stage, run, trainer, screen)
     _load(stage, source, trainer)
     if trainer.is_global_zero:
+        if force and run.folder.exists():
+            screen.say(f"stage {run.stage}: the old run is now {run.move_aside()}")
         _begin(stage, run, made_from)
     checkpoint = run.checkpoint if run.checkpoint.exists() else None
     screen.say(_beginning(run, source, checkpoint))

@@ -1,5 +1,6 @@
 """Samples a video from a finished stage."""
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from training.config import Stage, build_stage
 from training.fit import load_weights
 from training.pictures import write_contact_sheet, write_mp4
 from training.recipe import Run
+
+MAX_NAME = 50
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ def sample(run: Run, caption: str, seed: int, folder: Path, arguments: list[str]
         run: its folder.
         caption: what the video shows.
         seed: of the noise; equal seeds give equal videos.
-        folder: where mp4 and PNG go; equal captions and seeds overwrite.
+        folder: where mp4 and PNG go; captions that differ in punctuation alone share a name.
         arguments: of the command line, win over the configuration of the run.
 
     Raises:
@@ -52,5 +55,6 @@ def generate(stage: Stage, caption: str, seed: int, device: torch.device):
 
 
 def _slug(caption: str) -> str:
-    """A name for files: letters, digits and dashes, not too long."""
-    return re.sub(r"[^a-z0-9]+", "-", caption.lower()).strip("-")[:60] or "no-caption"
+    """A name for files: letters, digits and dashes; what is too long ends in a hash."""
+    words = re.sub(r"[\W_]+", "-", caption.lower()).strip("-") or "no-caption"
+    return words if len(words) <= MAX_NAME else f"{words[:MAX_NAME]}-{hashlib.sha256(words.encode()).hexdigest()[:8]}"

@@ -20,8 +20,12 @@ class Adam:
     """Decay of the running means of gradient and squared gradient."""
 
     def __post_init__(self) -> None:
-        if self.learning_rate <= 0:
+        if not self.learning_rate > 0:
             raise ValueError(f"learning_rate must be above 0, not {self.learning_rate}")
+        if not (self.warmup_samples >= 0 and self.weight_decay >= 0):
+            raise ValueError(f"warmup_samples and weight_decay are at least 0: {self}")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas lie in 0 <= beta < 1, not {self.betas}")
 
     def build(self, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.AdamW:
         """The optimizer of these parameters and of no others."""

@@ -56,7 +56,7 @@ def _steps(stage: Stage) -> Iterator[str]:
 
 def _data(stage: Stage) -> Iterator[str]:
     try:
-        stage.data.open(stage.model.conditioning)
+        stage.open()
     except ValueError as error:
         yield f"data: {error}"
         return

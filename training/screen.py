@@ -12,7 +12,7 @@ class Screen:
     """Where progress is shown."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._console = console or Console(highlight=False, soft_wrap=True, emoji=False)
         self._bars: Progress | None = None
         self._said = time.monotonic()
 

@@ -42,13 +42,18 @@ class OpenClipText(TextEncoder):
         import open_clip
 
         try:
-            model, *_ = open_clip.create_model_and_transforms(self.model, self.pretrained)
+            model = open_clip.create_model(self.model, self.pretrained, require_pretrained=True)
             self._tokenizer = open_clip.get_tokenizer(self.model)
         except Exception as error:  # a hub, a cache, a file: each library raises its own
             raise ValueError(
-                f"the text encoder {self.model!r} cannot be loaded ({type(error).__name__}: {error}). "
+                f"the text encoder {self.model!r} cannot be loaded ({' '.join(str(error).split())[:300]}). "
                 "With no network name a local copy: --model.text.init_args.model=local-dir:<folder>"
             ) from error
+        num_blocks = len(model.transformer.resblocks)  # pyright: ignore
+        if not 0 <= self.skip_last < num_blocks:
+            raise ValueError(
+                f"model.text.init_args.skip_last is {self.skip_last}; {self.model} has {num_blocks} blocks"
+            )
         model.visual = torch.nn.Identity()  # the image tower is not needed
         self._device = device
         self._forward: Any = model.to(device, dtype).eval().requires_grad_(False).forward_intermediates

@@ -37,10 +37,10 @@ def test_it_holds_the_parameters_that_it_is_given_and_no_others():
 
 
 def test_weight_decay_is_decoupled():
-    weights = torch.nn.Parameter(torch.tensor([2.0]))
+    weights = torch.nn.Parameter(torch.tensor([5.0]))
     weights.grad = torch.zeros(1)
     Adam(0.1, weight_decay=0.5).build([weights]).step()
-    assert weights.item() == pytest.approx(2.0 * (1 - 0.1 * 0.5))
+    assert weights.item() == pytest.approx(5.0 * (1 - 0.1 * 0.5))
 
 
 @pytest.mark.parametrize("rate", [0.0, -1e-4])

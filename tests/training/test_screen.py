@@ -17,9 +17,12 @@ def clock(monkeypatch):
     return now
 
 
-def screen_on(**settings):
+def screen_on(terminal=False):
     file = io.StringIO()
-    return Screen(Console(file=file, highlight=False, soft_wrap=True, **settings)), file.getvalue
+    console = Console(
+        file=file, highlight=False, soft_wrap=True, force_terminal=terminal, width=200 if terminal else 40
+    )
+    return Screen(console), file.getvalue
 
 
 def test_every_look_is_a_line_with_counts_when_time_is_up(monkeypatch):
@@ -48,20 +51,22 @@ def test_lines_keep_their_distance(clock):
 
 
 def test_what_is_said_is_written_as_it_is():
-    screen, written = screen_on(width=40)
+    screen, written = screen_on()
     text = f"a path [bold]{'x' * 100}[/bold] 12.5"
     screen.say(text)
     assert written() == text + "\n"
 
 
 def test_on_a_terminal_there_is_a_bar_until_the_end(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(module, "LINE_EVERY_S", -1.0)
-    screen, written = screen_on(force_terminal=True, width=200)
+    screen, written = screen_on(terminal=True)
     screen.begin("stage 3", 1000, 250)
     screen.follow(500, "loss 0.5000")
     screen.end()
     shown = written()
     assert "stage 3" in shown and "500 of 1,000 samples, loss 0.5000" in shown
     assert "stage 3: " not in shown  # no lines beside the bar
+    assert shown.endswith("\x1b[?25h")  # the cursor is back
     screen.end()
     assert written() == shown

@@ -1,0 +1,64 @@
+"""A stage killed with -9 at random moments and started again ends with the bytes of an unbroken run."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from tiny_recipe import TinyRecipe
+
+from training.recipe import Run
+
+NUM_KILLS = 3
+
+
+def begin(tiny, workers):
+    command = [
+        sys.executable,
+        "-m",
+        "training",
+        *tiny.train("2", "--data.workers", str(workers), "--init_from", "null"),
+    ]
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True, text=True
+    )
+
+
+def kill_amid(process, run, chance):
+    """Kills the run and its workers some time after its next checkpoint; says whether it was still running."""
+    before = run.checkpoint.stat().st_mtime_ns if run.checkpoint.exists() else None
+    while process.poll() is None:
+        if run.checkpoint.exists() and run.checkpoint.stat().st_mtime_ns != before:
+            time.sleep(chance.uniform(0, 1.0))
+            break
+        time.sleep(0.01)
+    was_running = process.poll() is None
+    if was_running:
+        os.killpg(process.pid, signal.SIGKILL)
+    _, said = process.communicate()
+    assert was_running or process.returncode == 0, said
+    return was_running
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_killed_stage_ends_with_the_same_bytes(tmp_path, workers):
+    tiny = TinyRecipe(tmp_path, samples_per_stage=120)
+    tiny.pack()
+    assert begin(tiny, workers).wait() == 0
+    whole = {kind: (tiny.runs / "2" / f"{kind}.safetensors").read_bytes() for kind in ("raw", "ema")}
+    history = (Run(tiny.runs / "2").record or {})["held_out_loss"]
+
+    tiny.runs, chance = tmp_path / "killed", random.Random(workers)
+    run = Run(tiny.runs / "2")
+    kills = sum(kill_amid(begin(tiny, workers), run, chance) for _ in range(NUM_KILLS))
+    process = begin(tiny, workers)
+    _, said = process.communicate()
+    assert process.returncode == 0, said
+    assert kills >= 2, "the stage is too short to be killed: raise samples_per_stage"
+    assert {kind: (tiny.runs / "2" / f"{kind}.safetensors").read_bytes() for kind in ("raw", "ema")} == whole
+    assert (run.record or {})["held_out_loss"] == history
+    assert not list(run.folder.glob(".*")), "what a killed run left unfinished is removed"

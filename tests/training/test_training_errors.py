@@ -1,0 +1,136 @@
+"""Everything a user can get wrong ends in one clear message, before anything is written."""
+
+import json
+
+import pytest
+from tiny_recipe import TinyRecipe
+
+from training.__main__ import main
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    recipe = TinyRecipe(tmp_path)
+    recipe.pack()
+    return recipe
+
+
+def refused(tiny, capsys, arguments, *words):
+    """Runs, and checks that it fails with one message of these words and leaves no run behind."""
+    capsys.readouterr()
+    before = sorted(tiny.runs.rglob("*"))
+    assert main(arguments) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and "Traceback" not in said
+    for word in words:
+        assert word in said
+    assert [
+        path for path in sorted(tiny.runs.rglob("*")) if path not in before and not path.name.endswith(".lock")
+    ] == []
+
+
+def test_no_shards(tmp_path, capsys):
+    tiny = TinyRecipe(tmp_path)
+    refused(tiny, capsys, tiny.train("1"), "there are no shards in", "make curate")
+
+
+def test_another_set_than_those_packed(tiny, capsys):
+    refused(tiny, capsys, tiny.train("1", "--data.set", "hq"), "no packed set 'hq'", "pretrain")
+
+
+def test_damaged_shards(tiny, capsys):
+    (tiny.shards / "pretrain" / "train" / "00000.tar").unlink()
+    refused(tiny, capsys, tiny.train("1"), "00000.tar is missing")
+
+
+def test_a_field_that_is_conditioned_on_is_missing(tmp_path, capsys):
+    tiny = TinyRecipe(tmp_path)
+    tiny.pack(scores={"luma_mean": 1.0})
+    assert main(tiny.train("1")) == 0  # pictures have no motion
+    refused(tiny, capsys, tiny.train("2"), "no score `motion`", "luma_mean")
+
+
+def test_no_captions(tmp_path, capsys):
+    tiny = TinyRecipe(tmp_path)
+    tiny.pack(captions=[])
+    refused(tiny, capsys, tiny.train("1"), "has no captions")
+
+
+def test_the_earlier_stage_is_missing(tiny, capsys):
+    refused(tiny, capsys, tiny.train("2"), "stage 2 starts from stage 1, which has not run", "make train STAGE=1")
+
+
+def test_an_unknown_stage_and_recipe(tiny, capsys):
+    refused(tiny, capsys, tiny.train("4"), "has no stage '4'; it has: 1, 2")
+    refused(tiny, capsys, ["train", "--recipe", "sdv", "--stage", "1"], "no recipe 'sdv'", "demo, svd")
+
+
+def test_nothing_to_sample_from(tiny, capsys):
+    refused(tiny, capsys, tiny.sample("a cat"), "no stage is finished", "make train STAGE=1")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "word"),
+    [
+        ("--model.ema_deacy", "0.9", "ema_deacy"),
+        ("--data.batch_size", "many", "batch_size"),
+        ("--model.optimizer.learning_rate", "-1", "learning_rate"),
+        ("--model.trainable", "[^temporl/]", "temporl"),
+        ("--data.bucket.width", "20", "multiples of 8"),
+        ("--num_samples", "1", "one step takes 2"),
+    ],
+)
+def test_a_wrong_value(tiny, capsys, key, value, word):
+    refused(tiny, capsys, tiny.train("1", key, value), word)
+
+
+def test_a_typo_in_yaml_names_the_key(tiny, capsys):
+    tiny.write("1", {"data": {"buckett": {"num_frames": 1}}})
+    refused(tiny, capsys, tiny.train("1"), "buckett")
+
+
+def test_broken_yaml_names_the_file(tiny, capsys):
+    (tiny.recipe / "1.yaml").write_text("data: {")
+    refused(tiny, capsys, tiny.train("1"), "1.yaml")
+
+
+@pytest.mark.skipif("torch.cuda.is_available()", reason="this machine has a GPU")
+def test_a_gpu_where_there_is_none(tiny, capsys):
+    refused(tiny, capsys, tiny.train("1", "--trainer.accelerator", "gpu"), "gpu", "--trainer.accelerator cpu")
+
+
+def test_missing_weights_of_codec_and_text(tiny, capsys, tmp_path):
+    refused(tiny, capsys, tiny.train("1", "--model.codec.init_args.path", str(tmp_path / "no")), "autoencoder", "local")
+    refused(tiny, capsys, tiny.train("1", "--model.text.init_args.model", "local-dir:no"), "text encoder", "local")
+
+
+def test_other_settings_than_those_of_the_run(tiny, capsys):
+    assert main(tiny.train("1")) == 0
+    wrong = tiny.train("1", "--model.optimizer.learning_rate", "0.5")
+    refused(tiny, capsys, wrong, "model.optimizer.learning_rate: 0.001 -> 0.5", "FORCE=1")
+
+
+def test_a_stage_whose_predecessor_was_trained_anew(tiny, capsys):
+    assert main(tiny.train("1")) == 0 and main(tiny.train("2")) == 0
+    assert main(tiny.train("1", "--force", "--data.seed", "7")) == 0
+    refused(tiny, capsys, tiny.train("2"), "init_weights", "FORCE=1")
+
+
+def test_weights_of_another_architecture(tiny, capsys):
+    assert main(tiny.train("1")) == 0
+    other = tiny.train("2", "--model.denoiser.init_args.block_out_channels", "[64, 64]")
+    refused(tiny, capsys, other, "ema.safetensors does not hold the weights of this denoiser")
+
+
+def test_force_moves_nothing_when_the_run_could_not_begin(tiny, capsys):
+    assert main(tiny.train("1")) == 0
+    refused(tiny, capsys, tiny.train("1", "--force", "--data.set", "hq"), "no packed set")
+    refused(tiny, capsys, tiny.train("1", "--force", "--model.codec.init_args.path", "no"), "autoencoder")
+    assert json.loads((tiny.runs / "1" / "stage.json").read_text())["finished"]
+
+
+def test_a_caption_is_safe_as_a_file_name(tiny):
+    assert main(tiny.train("1")) == 0
+    assert main(tiny.sample("../../a/Cat; rm -rf ~ " + "x" * 300)) == 0
+    assert all(len(path.name) < 80 for path in (tiny.runs / "1" / "samples").iterdir())
+    assert main(tiny.sample("")) == 0 and (tiny.runs / "1" / "samples" / "no-caption-0.mp4").exists()
