@@ -148,7 +148,10 @@ def _need_checks(index: pa.Table, needs: Needs, name: str) -> list[_Check]:
     if needs.caption:
         checks.append(("no caption", ~_has_caption(index["captions"]), lambda _: ""))
         if len(index) and checks[-1][1].all():
-            raise ValueError(f"{name} has no captions, and this stage conditions on them; bring some and pack again")
+            raise ValueError(
+                f"{name} has no captions, and this stage conditions on them: bring some and pack again, or train "
+                "without: --model.conditioning.captions false"
+            )
     for score in needs.scores:
         found = pc.map_lookup(index["scores"], query_key=pa.scalar(score), occurrence="first")
         checks.append((f"no score {score}", found.is_null(nan_is_null=True).to_numpy(), lambda _: ""))

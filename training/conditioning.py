@@ -63,6 +63,8 @@ class Conditioning:
 
     micro: tuple[Micro, ...] = ()
     """In the order in which the denoiser embeds them."""
+    captions: bool = True
+    """False trains without captions, on sets that have none; sampling then ignores its caption."""
     text_dropout: float = 0.15
     """Share of samples whose caption is replaced by the empty one (classifier-free guidance; SVD, appendix D)."""
 

@@ -66,11 +66,14 @@ class StageData(LightningDataModule):
                 which no sample can be used.
         """
         self._check_packed()
-        self.sources: list[Source] = [self._clips("train", conditioning)]
+        self.sources: list[Source] = [self._clips(ShardSet(self.folder / "train"), conditioning)]
         if self.images:
             self.sources.append(ImageSource(Path(self.images), self.bucket, conditioning))
         held_out = ShardSet(self.folder / "val")
-        self.held_out = [self._clips("val", conditioning)] if len(held_out) else []
+        try:
+            self.held_out, self._no_held_out = [self._clips(held_out, conditioning)], ""
+        except ValueError as error:  # of a small corpus few samples are held out, and none may fit
+            self.held_out, self._no_held_out = [], str(error)
 
     def _check_packed(self) -> None:
         if (self.folder / MANIFEST).exists():
@@ -83,8 +86,8 @@ class StageData(LightningDataModule):
             "or name another with --data.set"
         )
 
-    def _clips(self, split: str, conditioning: Conditioning) -> ClipSource:
-        return ClipSource(ShardSet(self.folder / split), self.bucket, self.fps, conditioning)
+    def _clips(self, shards: ShardSet, conditioning: Conditioning) -> ClipSource:
+        return ClipSource(shards, self.bucket, self.fps, conditioning, caption=conditioning.captions)
 
     @property
     def skipped(self) -> pa.Table:
@@ -94,6 +97,8 @@ class StageData(LightningDataModule):
     def describe(self) -> list[str]:
         """A line a source: its samples, and how many are skipped for which reason."""
         lines = [_describe(source) for source in self.sources]
+        if not self.held_out:
+            return [*lines, f"held out: no sample, so no held-out loss ({self._no_held_out})"]
         num_held_out = min(self.num_held_out, sum(len(source) for source in self.held_out))
         return [*lines, f"held out: {num_held_out} samples of {self.folder / 'val'}"]
 

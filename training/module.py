@@ -124,7 +124,7 @@ class StageModule(LightningModule):
             micro: (B, N) scaled numbers.
             dropped: (B,) bool, captions to leave out; None leaves out none.
         """
-        text = self.text.encode(captions)  # (B, L, D)
+        text = self.text.encode(captions if self.conditioning.captions else [""] * len(captions))  # (B, L, D)
         if dropped is not None:
             text = drop_text(text, self.empty, dropped.to(text.device))
         return Conditions(text, micro.to(text.device))

@@ -3,7 +3,8 @@ import json
 import pyarrow.parquet as pq
 import pytest
 import torch
-from clipset import overwrite
+from clipset import gray_clip, overwrite, put_set
+from PIL import Image
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny_recipe import FAMILIES, TinyRecipe
@@ -135,3 +136,21 @@ def test_numbers_are_written_over_samples(tiny):
     )
     assert [event.step for event in events.Scalars("loss")] == [4, 8, 12, 16]
     assert [event.step for event in events.Scalars("held_out_loss")] == [0, 8, 16]
+
+
+def test_a_set_that_holds_nothing_usable_out_still_trains(tiny, capsys):
+    put_set(tiny.shards / "pretrain" / "val", [gray_clip(8, num_frames=4)])
+    assert main(tiny.train("2", "--init_from", "null")) == 0
+    assert "no held-out loss" in capsys.readouterr().out
+    assert (Run(tiny.runs / "2").record or {})["held_out_loss"] == []
+
+
+def test_pictures_of_the_users_join_the_first_stage(tiny, tmp_path, capsys):
+    (tmp_path / "pictures").mkdir()
+    for number in range(3):
+        Image.new("RGB", (48, 32), (80 * number, 0, 0)).save(tmp_path / "pictures" / f"{number}.png")
+    (tmp_path / "pictures" / "0.txt").write_text("a dark picture")
+    assert main(tiny.train("1", "--data.images", str(tmp_path / "pictures"))) == 0
+    assert "3 samples = 1 usable + 2 skipped (2 no caption)" in capsys.readouterr().out
+    assert main(tiny.train("2", "--data.images", str(tmp_path / "pictures"))) == 1
+    assert "bucket of one frame" in capsys.readouterr().err

@@ -53,7 +53,8 @@ def test_a_field_that_is_conditioned_on_is_missing(tmp_path, capsys):
 def test_no_captions(tmp_path, capsys):
     tiny = TinyRecipe(tmp_path)
     tiny.pack(captions=[])
-    refused(tiny, capsys, tiny.train("1"), "has no captions")
+    refused(tiny, capsys, tiny.train("1"), "has no captions", "--model.conditioning.captions false")
+    assert main(tiny.train("1", "--model.conditioning.captions", "false")) == 0
 
 
 def test_the_earlier_stage_is_missing(tiny, capsys):

@@ -1,0 +1,38 @@
+import subprocess
+import sys
+import time
+
+import pytest
+from tiny_recipe import TinyRecipe
+
+from training.__main__ import main
+
+
+def test_the_plan_of_svd_needs_no_weights_and_no_data(capsys):
+    assert main(["plan", "--recipe", "svd", "--data.shards", "nowhere"]) == 0
+    said = capsys.readouterr().out
+    assert "SvdUnet: 1,524.6 M parameters, 656.1 M of them temporal, 868.5 M train" in said  # stage 1
+    assert said.count("1,524.6 M train") == 3
+    assert "150,000 steps of 1,536 samples" in said and "LogNormal(mean=0.5, std=1.4)" in said
+    assert "(T, C, h, w) = (14, 4, 72, 128)" in said
+    assert said.count("there are no shards in nowhere") == 4
+
+
+def test_the_plan_says_what_is_skipped(tmp_path, capsys):
+    tiny = TinyRecipe(tmp_path)
+    tiny.pack()
+    assert main(["plan", "--recipe", str(tiny.recipe), "--stage", "2"]) == 0
+    said = capsys.readouterr().out
+    assert "stage 2, from stage 1" in said and "5 usable + 1 skipped (1 too short)" in said
+    assert not tiny.runs.exists()
+
+
+@pytest.mark.parametrize("recipe", ["demo", "svd"])
+def test_shipped_recipes_build(recipe, capsys):
+    assert main(["plan", "--recipe", recipe, "--data.shards", "nowhere"]) == 0
+
+
+def test_help_answers_at_once():
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-m", "training", "--help"], check=True, capture_output=True)
+    assert time.monotonic() - started < 5
