@@ -52,9 +52,9 @@ class Look(Callback):
     total: int
     """Samples of the stage."""
 
-    def is_due(self, module: StageModule, every: int) -> bool:
-        """Whether it is time, right after a batch; only once a step."""
-        if module.trainer.fit_loop.epoch_loop._should_accumulate():
+    def is_due(self, module: StageModule, batch_idx: int, every: int) -> bool:
+        """Whether it is time, after a batch of the stage; never between the batches of one step."""
+        if (batch_idx + 1) % module.trainer.accumulate_grad_batches:
             return False
         return is_due(module.samples_seen, module.samples_per_step, every, self.total)
 
@@ -87,9 +87,9 @@ class Numbers(Look):
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, outputs: Any, batch: Any, batch_idx: int):  # type: ignore[override]
         """Collects; writes when it is time."""
-        self._losses.append(outputs["loss"].detach())
+        self._losses.append(outputs["loss"] * trainer.accumulate_grad_batches)  # Lightning gives a step's share
         seen = pl_module.samples_seen
-        if self.is_due(pl_module, self.every):
+        if self.is_due(pl_module, batch_idx, self.every):
             loss = trainer.strategy.reduce(torch.stack(self._losses).mean(), reduce_op="mean")
             then, before = self._since
             speed = (seen - before) / max(monotonic() - then, 1e-9)
@@ -124,19 +124,17 @@ class HeldOutLoss(Look):
         if trainer.global_step == 0:
             self._measure(trainer, pl_module)
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, *_: Any) -> None:  # type: ignore[override]
+    def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, outputs: Any, batch: Any, batch_idx: int):  # type: ignore[override]
         """Measures when it is time."""
-        if self.is_due(pl_module, self.every):
+        if self.is_due(pl_module, batch_idx, self.every):
             self._measure(trainer, pl_module)
 
     def _measure(self, trainer: Trainer, module: StageModule) -> None:
         losses = torch.zeros(2, dtype=torch.float64, device=module.device)  # sum, number
-        module.denoiser.eval()
-        with module.ema.swapped(module.denoiser):
+        with module.averaged():
             for batch in self.data.held_out_batches(trainer.global_rank, trainer.world_size):
                 loss = module.held_out_loss(batch.to(module.device)).double()
                 losses += torch.stack([loss.sum(), loss.new_tensor(len(loss))])
-        module.denoiser.train()
         total, number = trainer.strategy.reduce(losses, reduce_op="sum").tolist()
         if number:
             self.history.append({"samples": module.samples_seen, "loss": total / number})
@@ -161,14 +159,12 @@ class Videos(Look):
     data: StageData
     folder: Path
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, *_: Any) -> None:  # type: ignore[override]
+    def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, outputs: Any, batch: Any, batch_idx: int):  # type: ignore[override]
         """Samples when it is time; the first rank does it."""
-        if self.captions and trainer.is_global_zero and self.is_due(pl_module, self.every):
+        if self.captions and trainer.is_global_zero and self.is_due(pl_module, batch_idx, self.every):
             fps = self.data.fps[0]
-            pl_module.denoiser.eval()
-            with pl_module.ema.swapped(pl_module.denoiser):
+            with pl_module.averaged():
                 videos = pl_module.generate(self.captions, self.data.bucket, fps, seed=0)
-            pl_module.denoiser.train()
             for number, video in enumerate(videos.cpu().numpy()):
                 write_mp4(self.folder / f"{pl_module.samples_seen:09d}-{number}.mp4", video, fps)
                 _show(trainer, f"videos/{self.captions[number]}", gif(video, fps), video.shape, pl_module.samples_seen)
@@ -189,9 +185,9 @@ class Checkpoints(Look):
     every: int
     path: Path
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, *_: Any) -> None:  # type: ignore[override]
+    def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, outputs: Any, batch: Any, batch_idx: int):  # type: ignore[override]
         """Writes when it is time."""
-        if self.is_due(pl_module, self.every):
+        if self.is_due(pl_module, batch_idx, self.every):
             save_atomically(trainer, self.path)
 
 

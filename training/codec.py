@@ -1,6 +1,7 @@
 """Between pixels and latents. The codec is frozen and is never part of a checkpoint."""
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +18,10 @@ class LatentCodec(ABC):
         Raises:
             ValueError: the codec cannot encode that size.
         """
+
+    def weights(self) -> Path | None:
+        """Folder or file of the weights, if they are local: what a stage was trained with is told by its hash."""
+        return None
 
     @abstractmethod
     def load(self, device: torch.device, dtype: torch.dtype) -> None:
@@ -56,6 +61,11 @@ class DiffusersCodec(LatentCodec):
         if height % self.factor or width % self.factor:
             raise ValueError(f"frames of {width}x{height} px: width and height must be multiples of {self.factor}")
         return num_frames, self.channels, height // self.factor, width // self.factor
+
+    def weights(self) -> Path | None:
+        """See `LatentCodec`."""
+        folder = Path(self.path) / self.subfolder
+        return folder if folder.exists() else None
 
     def load(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `LatentCodec`."""

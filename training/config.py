@@ -19,7 +19,16 @@ from training.data import StageData
 from training.module import StageModule
 
 # They change how fast a stage runs and what is seen of it, not the weights.
-ABOUT_RUNNING = {"data.workers", "data.shards", "data.images", "data.num_held_out"}
+ABOUT_RUNNING = (
+    "data.workers",
+    "data.shards",
+    "data.images",
+    "data.num_held_out",
+    "model.sampler",
+    "model.guidance",
+    "model.codec.init_args.batch_size",
+    "model.denoiser.init_args.gradient_checkpointing",
+)
 OF_THE_TRAINER = (
     "accumulate_grad_batches",
     "devices",
@@ -122,7 +131,7 @@ class Stage:
         trainer = {key: whole["trainer"][key] for key in OF_THE_TRAINER}
         kept = {key: whole[key] for key in ("seed_everything", "num_samples", "init_from", "model", "data")}
         flat = dict(_flat("", kept | {"trainer": trainer}))
-        return {key: value for key, value in flat.items() if key not in ABOUT_RUNNING}
+        return {key: value for key, value in flat.items() if not key.startswith(ABOUT_RUNNING)}
 
 
 def _flat(prefix: str, value: Any) -> Any:

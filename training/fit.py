@@ -15,7 +15,7 @@ from shards.store import atomic_path, remove_temporaries, write_table
 from training.buckets import SKIPPED
 from training.callbacks import Checkpoints, Failures, HeldOutLoss, Numbers, Videos
 from training.config import Stage
-from training.recipe import Run, check_same, file_hash, versions, weights_of
+from training.recipe import Run, check_same, content_hash, file_hash, versions, weights_of
 from training.screen import Screen
 
 
@@ -33,7 +33,7 @@ def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
     """
     stage.open()
     source = weights_of(Run(run.folder.parent / stage.init_from), run.stage) if stage.init_from else None
-    made_from = stage.settings() | stage.data.identity() | {"init_weights": file_hash(source) if source else None}
+    made_from = stage.settings() | stage.data.identity() | _weights(stage, source)
     if not force:
         check_same(run, made_from)
         if run.is_finished:
@@ -54,6 +54,12 @@ def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
     if trainer.is_global_zero:
         _hand_over(stage, run, made_from, watchers)
     screen.say(_end(run, watchers))
+
+
+def _weights(stage: Stage, source: Path | None) -> dict[str, str | None]:
+    """Hashes of all weights that the stage is given."""
+    given = {"init": source, "codec": stage.model.codec.weights(), "text": stage.model.text.weights()}
+    return {f"{name}_weights": content_hash(path) for name, path in given.items()}
 
 
 def _prepare(stage: Stage, run: Run, trainer: Trainer, screen: Screen) -> "Watchers":

@@ -1,6 +1,7 @@
 """One stage as Lightning runs it: a step of training, the held-out loss, what a checkpoint holds, sampling."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -102,6 +103,14 @@ class StageModule(LightningModule):
         conditions = self.conditions(batch.captions, batch.micro, dropped)
         sigma, noise = sigma.to(self.device), noise.to(self.device)
         return self.objective.loss(self.denoiser, latents, sigma, noise, conditions).mean()
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within the block the denoiser has the averaged weights and does not learn; precision is that of training."""
+        self.denoiser.eval()
+        with self.ema.swapped(self.denoiser), self.trainer.precision_plugin.forward_context(), torch.no_grad():
+            yield
+        self.denoiser.train()
 
     @torch.no_grad()
     def held_out_loss(self, batch: Batch) -> Tensor:

@@ -142,6 +142,14 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def content_hash(path: Path | None) -> str | None:
+    """SHA-256 over a file, or over all files of a folder by name; None for None."""
+    if path is None or path.is_file():
+        return file_hash(path) if path else None
+    lines = [f"{file.relative_to(path)} {file_hash(file)}" for file in sorted(path.rglob("*")) if file.is_file()]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
 def versions() -> dict[str, str]:
     """Versions of the libraries that decide the numbers."""
     return {name: version(name) for name in LIBRARIES}

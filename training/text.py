@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +11,10 @@ from torch import Tensor
 
 class TextEncoder(ABC):
     """A frozen text encoder; weights are loaded by `load`, not before."""
+
+    def weights(self) -> Path | None:
+        """Folder or file of the weights, if they are local: what a stage was trained with is told by its hash."""
+        return None
 
     @abstractmethod
     def load(self, device: torch.device, dtype: torch.dtype) -> None:
@@ -36,6 +41,11 @@ class OpenClipText(TextEncoder):
             skip_last: blocks left out at the end; Stable Diffusion 2 and SVD leave out 1.
         """
         self.model, self.pretrained, self.skip_last = model, pretrained, skip_last
+
+    def weights(self) -> Path | None:
+        """See `TextEncoder`."""
+        local = [Path(self.model.removeprefix("local-dir:")), Path(self.pretrained or "")]
+        return next((path for path in local if path.name and path.exists()), None)
 
     def load(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `TextEncoder`."""

@@ -92,9 +92,9 @@ def test_a_broken_run_goes_on_to_the_same_weights(tiny, tmp_path, monkeypatch, a
             breaks.remove(module.samples_seen)
             raise RuntimeError("the power went out")
 
-    breaks = [4, 12]
+    breaks = [4, 12, 16]  # the last one between the last checkpoint and the hand-over
     monkeypatch.setattr(Checkpoints, "on_train_batch_end", save_and_break)
-    assert [main(tiny.train("1", *arguments)) for _ in range(3)] == [1, 1, 0]
+    assert [main(tiny.train("1", *arguments)) for _ in range(4)] == [1, 1, 1, 0]
     assert {kind: weights(tiny, "1", kind) for kind in ("raw", "ema")} == whole
     assert Run(tiny.runs / "1").record == history
 
@@ -154,3 +154,16 @@ def test_pictures_of_the_users_join_the_first_stage(tiny, tmp_path, capsys):
     assert "3 samples = 1 usable + 2 skipped (2 no caption)" in capsys.readouterr().out
     assert main(tiny.train("2", "--data.images", str(tmp_path / "pictures"))) == 1
     assert "bucket of one frame" in capsys.readouterr().err
+
+
+def test_accumulated_batches_are_one_larger_batch(tiny, tmp_path):
+    def losses():
+        return [
+            event.value for event in EventAccumulator(str(tiny.runs / "1" / "tensorboard")).Reload().Scalars("loss")
+        ]
+
+    rate = ("--model.optimizer.learning_rate", "1e-5")  # gray frames make gradients that rounding changes much
+    assert main(tiny.train("1", *rate, "--data.batch_size", "4")) == 0
+    at_once, tiny.runs = losses(), tmp_path / "accumulated"
+    assert main(tiny.train("1", *rate, "--data.batch_size", "2", "--trainer.accumulate_grad_batches", "2")) == 0
+    assert losses() == pytest.approx(at_once, rel=1e-3)

@@ -135,3 +135,10 @@ def test_a_caption_is_safe_as_a_file_name(tiny):
     assert main(tiny.sample("../../a/Cat; rm -rf ~ " + "x" * 300)) == 0
     assert all(len(path.name) < 80 for path in (tiny.runs / "1" / "samples").iterdir())
     assert main(tiny.sample("")) == 0 and (tiny.runs / "1" / "samples" / "no-caption-0.mp4").exists()
+
+
+def test_a_codec_that_was_trained_anew(tiny, capsys):
+    assert main(tiny.train("1")) == 0
+    config = tiny.recipe.parent / "vae" / "config.json"
+    config.write_text(config.read_text().replace('"scaling_factor": 1.0', '"scaling_factor": 2.0'))
+    refused(tiny, capsys, tiny.train("1"), "codec_weights")
