@@ -50,7 +50,7 @@ train: $(READY)  ## train STAGE=1|2|3 of RECIPE=demo on SHARDS=<folder of packed
 		$(if $(SHARDS),--data.shards '$(SHARDS)') $(if $(IMAGES),--data.images '$(IMAGES)') $(if $(FORCE),--force) $(ARGS)
 
 sample: $(READY)  ## sample CAPTION="..." from the last finished stage [STAGE= RECIPE= SEED= OUT= ARGS=]
-	@test -n "$(CAPTION)" || { echo 'Say what the video shows: make sample CAPTION="a red circle moves left"'; exit 1; }
+	$(if $(CAPTION),,@echo 'Say what the video shows: make sample CAPTION="a red circle moves left"'; exit 1)
 	@$(RUN) -m training sample --caption '$(subst ','\'',$(CAPTION))' $(if $(STAGE),--stage '$(STAGE)') $(if $(RECIPE),--recipe '$(RECIPE)') \
 		$(if $(OUT),--runs '$(OUT)') $(if $(SEED),--seed $(SEED)) $(ARGS)
 

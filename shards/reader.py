@@ -43,6 +43,7 @@ class ShardSet:
         Raises:
             IndexError: there is no such sample.
             ValueError: the tar does not hold what the index says; names both.
+            OSError: the disk or the share fails: that is no fault of the sample.
         """
         if not 0 <= i < len(self):
             raise IndexError(f"{self.folder} has {len(self)} samples; there is no sample {i}")
@@ -50,7 +51,7 @@ class ShardSet:
         tar = self._tar(i)
         try:
             return Sample.from_webdataset({"__key__": key, **_read_members(tar, members)})
-        except (OSError, ValueError) as error:
+        except ValueError as error:
             raise ValueError(f"{tar} does not hold sample {key} as its index says ({error}); pack it again") from error
 
     def order(self, seed: int, epoch: int) -> np.ndarray:

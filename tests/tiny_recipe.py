@@ -54,7 +54,7 @@ class TinyRecipe:
                     "class_path": "training.text.OpenClipText",
                     "init_args": {"model": "local-dir:curation/demo/weights/clip"},
                 },
-                "conditioning": {"micro": [{"source": "fps", "sampling": 8}, {"source": "scores.motion"}]},
+                "conditioning": {"micro": [{"source": "fps"}, {"source": "scores.motion"}]},
                 "objective": {"sigma": {"class_path": "training.objective.LogNormal"}},
                 "optimizer": {"learning_rate": 1e-3},
                 "ema_decay": 0.9,

@@ -58,10 +58,10 @@ def train(options: argparse.Namespace, rest: list[str]) -> None:
 def sample(options: argparse.Namespace, rest: list[str]) -> None:
     """Samples a video."""
     recipe, runs = _recipe(options), _runs(options)
-    run = Run(runs / options.stage) if options.stage else last_finished(recipe, runs)
     if options.stage:
         recipe.files(options.stage)
-        weights_of(run, "sampling")
+    run = Run(runs / options.stage) if options.stage else last_finished(recipe, runs)
+    weights_of(run, "sampling")
     from training.generate import sample as sample_video
 
     sampled = sample_video(run, options.caption, options.seed, Path(options.out or run.folder / "samples"), rest)
@@ -79,7 +79,8 @@ def plan(options: argparse.Namespace, rest: list[str]) -> None:
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    recipe = Recipe(CONFIGS / options.recipe)
+    named, path = CONFIGS / options.recipe, Path(options.recipe)
+    recipe = Recipe(path if path.is_dir() and not named.is_dir() else named)
     _ = recipe.stages  # says so if there is none
     return recipe
 
@@ -95,7 +96,7 @@ def _sole_user(run: Run) -> Iterator[None]:
     Raises:
         ValueError: it cannot be written to, or another process trains it.
     """
-    if os.environ.get("LOCAL_RANK", "0") != "0":
+    if any(os.environ.get(name, "0") != "0" for name in ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")):
         yield
         return
     try:
@@ -106,6 +107,7 @@ def _sole_user(run: Run) -> Iterator[None]:
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.register_at_fork(after_in_child=lock.close)  # else workers would hold it when this process is killed
         except OSError as error:
             raise ValueError(f"another process trains stage {run.stage} in {run.folder.parent}; wait for it") from error
         yield
@@ -118,8 +120,11 @@ def main(arguments: list[str]) -> int:
     options, rest = make_parser().parse_known_args(arguments)
     try:
         {"train": train, "sample": sample, "plan": plan}[options.command](options, rest)
-    except (KeyboardInterrupt, SystemExit):
-        print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and not stop.code:
+            return 0
+        goes_on = "; the same command (without FORCE) goes on from the last checkpoint"
+        print("interrupted" + (goes_on if options.command == "train" else ""), file=sys.stderr)
         return 130
     except (ValueError, OSError, RuntimeError) as error:
         if os.environ.get("RUSHES_DEBUG"):

@@ -150,7 +150,7 @@ def _need_checks(index: pa.Table, needs: Needs, name: str) -> list[_Check]:
         if len(index) and checks[-1][1].all():
             raise ValueError(
                 f"{name} has no captions, and this stage conditions on them: bring some and pack again, or train "
-                "without: --model.conditioning.captions false"
+                "without: ARGS='--model.conditioning.captions false'"
             )
     for score in needs.scores:
         found = pc.map_lookup(index["scores"], query_key=pa.scalar(score), occurrence="first")

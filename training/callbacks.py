@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
 
 from shards.store import TEMPORARY_SUFFIX, write_json
@@ -73,7 +74,7 @@ class Numbers(Look):
     screen: Screen
     name: str
     _losses: list[torch.Tensor] = field(default_factory=list)
-    _words: str = ""
+    _words: str = "..."
 
     def on_train_start(self, trainer: Trainer, pl_module: StageModule) -> None:  # type: ignore[override]
         """Begins the bar."""
@@ -191,12 +192,29 @@ class Checkpoints(Look):
             save_atomically(trainer, self.path)
 
 
+class PlainFile(TorchCheckpointIO):
+    """Writes checkpoints where they belong; Lightning's own way goes through the folder for temporary files."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Writes the file."""
+        torch.save(checkpoint, path)
+
+
 def save_atomically(trainer: Trainer, path: Path) -> None:
-    """Writes a checkpoint in the place of the one before; all ranks call it, since each may hold a share."""
+    """Writes a checkpoint in the place of the one before; all ranks call it, as Lightning wants."""
     temporary = path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
-    trainer.save_checkpoint(temporary)
-    if trainer.is_global_zero:
-        os.replace(temporary, path)
+    try:
+        trainer.save_checkpoint(temporary)
+        if trainer.is_global_zero:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+    except (OSError, RuntimeError) as error:  # torch has its own words for a full disk
+        temporary.unlink(missing_ok=True)
+        raise OSError(
+            f"the checkpoint {path} cannot be written ({' '.join(str(error).split())[:200]}): free space there; the "
+            "same command (without FORCE) goes on from the checkpoint before"
+        ) from error
 
 
 @dataclass

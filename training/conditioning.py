@@ -4,7 +4,6 @@ Owns their meaning and the dropout that makes guidance possible; embedding the n
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,11 +25,13 @@ class Micro:
     scale: float = 1.0
     """The number is multiplied by this; sinusoids tell numbers between 1 and 1000 apart best."""
     sampling: float = 0.0
-    """The number for videos that are sampled, before scaling."""
+    """The number for videos that are sampled, before scaling; `fps` has that of the sampled video."""
 
     def __post_init__(self) -> None:
         if self.source not in (FPS, ZERO) and not (self.score and self.source.startswith(SCORE)):
             raise ValueError(f"micro-conditioning on {self.source!r}: it is `fps`, `zero`, or `scores.<column>`")
+        if self.sampling and not self.score:
+            raise ValueError(f"micro-conditioning on {self.source!r} has no `sampling`: it follows from the video")
 
     @property
     def score(self) -> str | None:
@@ -50,11 +51,11 @@ class Micro:
             raise ValueError(f"no score {self.score}")
         return value * self.scale
 
-    def of_sampling(self, fps: float | None = None) -> float:
-        """The scaled number for videos that are sampled; `fps` takes the place of the configured one."""
+    def of_sampling(self, fps: float) -> float:
+        """The scaled number for a video that is sampled at `fps` frames a second."""
         if self.source == ZERO:
             return 0.0
-        return self.scale * (fps if fps is not None and self.source == FPS else self.sampling)
+        return self.scale * (fps if self.source == FPS else self.sampling)
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,6 @@ class Conditions:
     """(B, L, D) features of the caption's tokens."""
     micro: Tensor
     """(B, N) float32, scaled, in the order of `Conditioning.micro`."""
-
-    def to(self, *args: Any, **kwargs: Any) -> "Conditions":
-        """The same on another device or in another precision; arguments of `torch.Tensor.to`."""
-        return Conditions(self.text.to(*args, **kwargs), self.micro.to(*args, **kwargs))
 
 
 def without_text(conditions: Conditions, empty: Tensor) -> Conditions:

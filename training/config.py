@@ -1,7 +1,5 @@
 """Turns the YAML files of a stage into objects, by LightningCLI: what is wrong in them stops before anything starts."""
 
-import contextlib
-import io
 import logging
 import sys
 from collections.abc import Sequence
@@ -41,6 +39,20 @@ OF_THE_TRAINER = (
 
 for _name in ("lightning.pytorch", "lightning.fabric"):  # hints of theirs; what matters here is said by us
     logging.getLogger(_name).setLevel(logging.ERROR)
+
+
+# The length of a stage is `num_samples`, and each sample is read once an epoch: these would change that unseen.
+NOT_FOR_STAGES = {
+    "max_steps": -1,
+    "max_epochs": -1,
+    "max_time": None,
+    "min_steps": None,
+    "min_epochs": None,
+    "limit_train_batches": None,
+    "overfit_batches": 0.0,
+    "fast_dev_run": False,
+    "reload_dataloaders_every_n_epochs": 0,
+}
 
 
 class StageCLI(LightningCLI):
@@ -91,6 +103,7 @@ class Stage:
         Raises:
             ValueError: see `StageData.open` and `LatentCodec.shape`.
         """
+        self.check_trainer()
         bucket = self.data.bucket
         self.model.codec.shape(bucket.num_frames, bucket.height, bucket.width)
         self.data.open(self.model.conditioning)
@@ -105,6 +118,19 @@ class Stage:
         if num_samples < samples_per_step:
             raise ValueError(f"num_samples is {num_samples}, but one step takes {samples_per_step}: raise it")
         return num_samples // samples_per_step
+
+    def check_trainer(self) -> None:
+        """Sees that the trainer's settings are those of a stage.
+
+        Raises:
+            ValueError: one of them would change what the stage sees, or is not supported; names it.
+        """
+        config = self.cli.config.trainer
+        for key, default in NOT_FOR_STAGES.items():
+            if config[key] != default:
+                raise ValueError(f"trainer.{key} cannot be set: the length of a stage is `num_samples`")
+        if str(config.precision) in ("bf16-true", "16-true", "transformer-engine"):
+            raise ValueError(f"trainer.precision {config.precision} is not supported; bf16-mixed is")
 
     def trainer(self, **settings: Any) -> Trainer:
         """The trainer of the configuration, with these settings.
@@ -167,10 +193,8 @@ def build_stage(files: Sequence[Path], arguments: Sequence[str] = ()) -> Stage:
         "accelerator": "cpu",
         "devices": 1,
     }
-    errors = io.StringIO()
     try:
-        with contextlib.redirect_stderr(errors):
-            return Stage(_parse([*named, *arguments], defaults))
+        return Stage(_parse([*named, *arguments], defaults))
     except ArgumentError as error:
         raise ValueError(_in_short(str(error))) from error
 

@@ -48,6 +48,8 @@ class StageData(LightningDataModule):
             seed: of the order, of windows, captions and noise.
         """
         super().__init__()
+        if not fps or min(fps) <= 0:
+            raise ValueError(f"data.fps holds at least one rate above 0, not {list(fps)}")
         self.shards, self.set, self.images = shards, set, images
         self.bucket, self.fps, self.batch_size = bucket, fps, batch_size
         self.num_held_out, self.workers, self.seed = num_held_out, workers, seed
@@ -68,7 +70,9 @@ class StageData(LightningDataModule):
         self._check_packed()
         self.sources: list[Source] = [self._clips(ShardSet(self.folder / "train"), conditioning)]
         if self.images:
-            self.sources.append(ImageSource(Path(self.images), self.bucket, conditioning))
+            self.sources.append(
+                ImageSource(Path(self.images), self.bucket, conditioning, caption=conditioning.captions)
+            )
         held_out = ShardSet(self.folder / "val")
         try:
             self.held_out, self._no_held_out = [self._clips(held_out, conditioning)], ""
@@ -78,6 +82,10 @@ class StageData(LightningDataModule):
     def _check_packed(self) -> None:
         if (self.folder / MANIFEST).exists():
             return
+        if (self.folder.parent / "shards").is_dir():
+            raise ValueError(
+                f"{self.shards} is a corpus; its packed sets lie in {self.folder.parent / 'shards'}: SHARDS="
+            )
         there = sorted(path.parent.name for path in self.folder.parent.glob(f"*/{MANIFEST}"))
         if not there:
             raise ValueError(f"there are no shards in {self.shards}: run `make curate` first, or name others: SHARDS=")
@@ -104,11 +112,7 @@ class StageData(LightningDataModule):
 
     def identity(self) -> dict[str, str]:
         """What tells this data from other data: hashes of the sources, by name."""
-        images = (
-            {"images": _hash("\n".join(self.sources[1].key(i) for i in range(len(self.sources[1]))))}
-            if self.images
-            else {}
-        )
+        images = {"images": _hash(_listing(Path(self.images)))} if self.images else {}
         return {"shards": _hash((self.folder / "train" / MANIFEST).read_text(encoding="utf-8"))} | images
 
     def train_dataloader(self) -> DataLoader:
@@ -167,6 +171,12 @@ def _describe(source: Source) -> str:
     return f"{source.name}: {total} samples = {len(source)} usable + {total - len(source)} skipped" + (
         f" ({reasons})" if reasons else ""
     )
+
+
+def _listing(folder: Path) -> str:
+    """Names, sizes and times of all files below a folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return "\n".join(f"{path.relative_to(folder)} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files)
 
 
 def _hash(text: str) -> str:

@@ -3,6 +3,7 @@
 What is wrong is said before anything is written.
 """
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from torch import Tensor
 
 from shards.store import atomic_path, remove_temporaries, write_table
 from training.buckets import SKIPPED
-from training.callbacks import Checkpoints, Failures, HeldOutLoss, Numbers, Videos
+from training.callbacks import Checkpoints, Failures, HeldOutLoss, Numbers, PlainFile, Videos
+from training.codec import LatentCodec
 from training.config import Stage
 from training.recipe import Run, check_same, content_hash, file_hash, versions, weights_of
 from training.screen import Screen
@@ -32,25 +34,30 @@ def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
         ValueError: something that the user can mend; nothing was written or moved.
     """
     stage.open()
-    source = weights_of(Run(run.folder.parent / stage.init_from), run.stage) if stage.init_from else None
+    source = weights_of(Run(run.folder.parent / stage.init_from), f"stage {run.stage}") if stage.init_from else None
+    if source:
+        check_codec(Run(source.parent), stage.model.codec)
     made_from = stage.settings() | stage.data.identity() | _weights(stage, source)
     if not force:
         check_same(run, made_from)
         if run.is_finished:
+            run.checkpoint.unlink(missing_ok=True)  # where the run that finished was killed before it did so
             screen.say(f"stage {run.stage} is finished: {run.ema_weights}; FORCE=1 trains it anew")
             return
     for line in stage.data.describe():
         screen.say(line)
-    trainer = stage.trainer(logger=TensorBoardLogger(run.folder, name="", version="tensorboard"))
+    trainer = stage.trainer(logger=TensorBoardLogger(run.folder, name="", version="tensorboard"), plugins=[PlainFile()])
     watchers = _prepare(stage, run, trainer, screen)
     _load(stage, source, trainer)
     if trainer.is_global_zero:
         if force and run.folder.exists():
             screen.say(f"stage {run.stage}: the old run is now {run.move_aside()}")
         _begin(stage, run, made_from)
-    checkpoint = run.checkpoint if run.checkpoint.exists() else None
+    checkpoint = _checkpoint(run)
     screen.say(_beginning(run, source, checkpoint))
     trainer.fit(stage.model, datamodule=stage.data, ckpt_path=checkpoint, weights_only=True)
+    if trainer.global_step < stage.data.num_steps:
+        raise ValueError(f"stage {run.stage} stopped early; the same command (without FORCE) goes on")
     if trainer.is_global_zero:
         _hand_over(stage, run, made_from, watchers)
     screen.say(_end(run, watchers))
@@ -60,6 +67,19 @@ def _weights(stage: Stage, source: Path | None) -> dict[str, str | None]:
     """Hashes of all weights that the stage is given."""
     given = {"init": source, "codec": stage.model.codec.weights(), "text": stage.model.text.weights()}
     return {f"{name}_weights": content_hash(path) for name, path in given.items()}
+
+
+def check_codec(run: Run, codec: LatentCodec) -> None:
+    """Sees that a finished stage learnt the latents of this codec.
+
+    Raises:
+        ValueError: it learnt those of another.
+    """
+    if ((run.record or {})["made_from"]).get("codec_weights") != content_hash(codec.weights()):
+        raise ValueError(
+            f"stage {run.stage} in {run.folder.parent} was trained with other weights of the codec: bring them back, "
+            f"or train it anew: FORCE=1 STAGE={run.stage}"
+        )
 
 
 def _prepare(stage: Stage, run: Run, trainer: Trainer, screen: Screen) -> "Watchers":
@@ -95,6 +115,7 @@ def _load(stage: Stage, source: Path | None, trainer: Trainer) -> None:
         load_weights(stage, source)
     stage.model.load_frozen(trainer.strategy.root_device)
     stage.model.start()
+    stage.model.check_parts(stage.data.bucket)
 
 
 def load_weights(stage: Stage, path: Path) -> None:
@@ -118,6 +139,14 @@ def _begin(stage: Stage, run: Run, made_from: dict[str, Any]) -> None:
     with atomic_path(run.config) as temporary:
         temporary.write_text(stage.to_yaml(), encoding="utf-8")
     run.write_record({"finished": False, "made_from": made_from, "versions": versions()})
+
+
+def _checkpoint(run: Run) -> Path | None:
+    if not run.checkpoint.exists():
+        return None
+    if not zipfile.is_zipfile(run.checkpoint):
+        raise ValueError(f"{run.checkpoint} is damaged: remove it, and the stage starts from its first step")
+    return run.checkpoint
 
 
 def _beginning(run: Run, source: Path | None, checkpoint: Path | None) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from training.config import Stage, build_stage
-from training.fit import load_weights
+from training.fit import check_codec, load_weights
 from training.pictures import write_contact_sheet, write_mp4
 from training.recipe import Run
 
@@ -37,6 +37,7 @@ def sample(run: Run, caption: str, seed: int, folder: Path, arguments: list[str]
         ValueError: something that the user can mend.
     """
     stage = build_stage([run.config], arguments)
+    check_codec(run, stage.model.codec)
     load_weights(stage, run.ema_weights)
     device = stage.trainer(logger=False).strategy.root_device
     frames = generate(stage, caption, seed, device)

@@ -27,7 +27,9 @@ TURNED = {5, 6, 7, 8}  # values of EXIF's orientation that swap width and height
 class ImageSource(Source):
     """The pictures below a folder, by relative path; `a/b.jpg` has its caption in `a/b.txt`, in UTF-8."""
 
-    def __init__(self, folder: Path, bucket: Bucket, conditioning: Conditioning, name: str = "") -> None:
+    def __init__(
+        self, folder: Path, bucket: Bucket, conditioning: Conditioning, name: str = "", caption: bool = True
+    ) -> None:
         """Plans: reads every caption and the head of every picture.
 
         Args:
@@ -35,15 +37,18 @@ class ImageSource(Source):
             bucket: of pictures.
             conditioning: all its numbers are 0 for pictures.
             name: of the folder in messages; its path by default.
+            caption: whether a picture needs a caption; without, none is read.
 
         Raises:
-            ValueError: the bucket is one of videos, or nothing is usable.
+            ValueError: there is no such folder, the bucket is one of videos, or nothing is usable.
         """
+        if not folder.is_dir():
+            raise ValueError(f"there is no folder of pictures {folder}")
         if not bucket.is_image:
             raise ValueError(f"{folder} holds pictures; they fit only a bucket of one frame, not {bucket}")
         self.name, self._bucket, self._num_micro = name or str(folder), bucket, len(conditioning.micro)
-        self._folder, self._paths = folder, _pictures_below(folder)
-        reasons = {i: _why_skipped(folder / path, bucket) for i, path in enumerate(self._paths)}
+        self._folder, self._paths, self._captioned = folder, _pictures_below(folder), caption
+        reasons = {i: _why_skipped(folder / path, bucket, caption) for i, path in enumerate(self._paths)}
         keys = pa.array(map(_key, self._paths), pa.string())
         self.plan = Plan.of_rows(self.name, keys, {i: reason for i, reason in reasons.items() if reason})
 
@@ -63,7 +68,7 @@ class ImageSource(Source):
         except _PICTURE_ERRORS as error:
             raise ValueError(f"cannot be opened: {error}") from error
         try:
-            text = _caption(path)
+            text = _caption(path) if self._captioned else ""
         except (OSError, ValueError) as error:
             raise ValueError(f"no caption: {error}") from error
         return Example(self.key(i), torch.from_numpy(pixels[None]), text, (0.0,) * self._num_micro)
@@ -86,7 +91,7 @@ def _caption(picture: Path) -> str:
     return picture.with_suffix(".txt").read_text(encoding="utf-8-sig").strip()
 
 
-def _why_skipped(path: Path, bucket: Bucket) -> tuple[str, str] | None:
+def _why_skipped(path: Path, bucket: Bucket, caption: bool) -> tuple[str, str] | None:
     """Reason and detail, or None where the picture is usable as far as its head tells."""
     try:
         with _opened(path) as image:
@@ -98,7 +103,7 @@ def _why_skipped(path: Path, bucket: Bucket) -> tuple[str, str] | None:
     if width < bucket.width or height < bucket.height:
         return "smaller than the bucket", f"{width}x{height} pixels, the bucket has {bucket.width}x{bucket.height}"
     try:
-        return None if _caption(path) else ("no caption", "its text is empty")
+        return None if not caption or _caption(path) else ("no caption", "its text is empty")
     except (OSError, ValueError) as error:
         return "no caption", _words(error, path.with_suffix(".txt"))
 

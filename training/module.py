@@ -78,6 +78,28 @@ class StageModule(LightningModule):
         select_trainable(self.denoiser, self.trainable)
         self.ema = Ema(self.denoiser, self.ema_decay)
 
+    @torch.no_grad()
+    def check_parts(self, bucket: Bucket) -> None:
+        """Sees that codec, text encoder and denoiser fit each other, by one pass over a small corner of a sample.
+
+        Raises:
+            ValueError: they do not.
+        """
+        frames, channels, height, width = self.codec.shape(bucket.num_frames, bucket.height, bucket.width)
+        noisy = torch.zeros(1, min(frames, 2), channels, min(height, 16), min(width, 16))
+        conditions = Conditions(self.empty.cpu(), torch.zeros(1, len(self.conditioning.micro)))
+        try:
+            shape = self.denoiser(noisy, torch.zeros(1), conditions).shape
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(
+                f"the denoiser does not fit latents of {channels} channels, text of {self.empty.shape[-1]} features "
+                f"and {len(self.conditioning.micro)} numbers: {' '.join(str(error).split())[:300]}; see model.denoiser"
+            ) from error
+        if shape != noisy.shape:
+            raise ValueError(
+                f"the denoiser gives {tuple(shape)} for latents of {tuple(noisy.shape)}; see model.denoiser"
+            )
+
     @property
     def samples_seen(self) -> int:
         """Samples that the weights of now have learnt from."""
@@ -96,6 +118,7 @@ class StageModule(LightningModule):
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """Mean loss of the batch; each sample draws its noise from its own seed."""
+        torch.manual_seed(int(batch.seeds[0]))  # of what draws by itself, such as dropout: it too repeats on resuming
         latents = self.codec.encode(batch.frames)  # (B, T, C, h, w)
         generators = _generators(batch)
         sigma, noise = self.objective.draw(_one(latents), generators)

@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from shards.store import read_json, write_json
 
 CONFIGS = Path("configs/train")
@@ -35,7 +37,22 @@ class Recipe:
         if not (self.folder / f"{BASE}.yaml").exists():
             known = sorted(path.parent.name for path in self.folder.parent.glob(f"*/{BASE}.yaml"))
             raise ValueError(f"no recipe {self.folder.name!r} in {self.folder.parent}; there are: {', '.join(known)}")
-        return sorted(path.stem for path in self.folder.glob("*.yaml") if path.stem != BASE)
+        names = [path.stem for path in self.folder.glob("*.yaml") if path.stem != BASE]
+        return sorted(names, key=lambda name: (self._depth(name, names), name))
+
+    def _depth(self, stage: str, names: list[str]) -> int:
+        """Stages that come before it."""
+        seen: list[str] = []
+        while (before := self._init_from(stage)) in names and before not in seen:
+            seen.append(stage := before)
+        return len(seen)
+
+    def _init_from(self, stage: str) -> str | None:
+        try:
+            config = yaml.safe_load((self.folder / f"{stage}.yaml").read_text(encoding="utf-8"))
+        except yaml.YAMLError:
+            return None  # whoever trains it is told
+        return config.get("init_from") if isinstance(config, dict) else None
 
     def files(self, stage: str) -> list[Path]:
         """The YAML files of a stage, the later wins.
@@ -110,18 +127,43 @@ def _numbered(path: Path) -> Iterator[Path]:
 def weights_of(run: Run, needed_by: str) -> Path:
     """The EMA weights of a finished stage.
 
+    Args:
+        run: the stage.
+        needed_by: what they are for, for messages.
+
     Raises:
-        ValueError: the stage has not run, or not to its end.
+        ValueError: the stage has not run, or not to its end; its weights are not those that it wrote; one of the
+            stages that it came from was trained anew since.
     """
-    if not run.is_finished:
-        state = "has not run" if run.record is None else "is not finished"
+    record = run.record
+    if record is None or not run.is_finished:
+        state = "has not run" if record is None else "is not finished"
         raise ValueError(
-            f"stage {needed_by} starts from stage {run.stage}, which {state} in {run.folder.parent}: "
+            f"{needed_by} starts from stage {run.stage}, which {state} in {run.folder.parent}: "
             f"make train STAGE={run.stage}"
         )
     if not run.ema_weights.exists():
         raise ValueError(f"{run.ema_weights} is missing: bring it back, or train it again: FORCE=1 STAGE={run.stage}")
+    if file_hash(run.ema_weights) != record["weights"][run.ema_weights.name]:
+        raise ValueError(
+            f"{run.ema_weights} is not what stage {run.stage} wrote: bring that back, or FORCE=1 STAGE={run.stage}"
+        )
+    _check_ancestor(run, record["made_from"])
     return run.ema_weights
+
+
+def _check_ancestor(run: Run, made_from: Mapping[str, Any]) -> None:
+    """Sees that the stage before, if it is still there, is the one that this one came from."""
+    before = Run(run.folder.parent / str(made_from.get("init_from")))
+    record = before.record
+    if made_from.get("init_from") is None or record is None:
+        return
+    if not before.is_finished or record["weights"][before.ema_weights.name] != made_from["init_weights"]:
+        raise ValueError(
+            f"stage {before.stage} was trained anew after stage {run.stage} had started from it; train this one anew "
+            f"too: FORCE=1 STAGE={run.stage}"
+        )
+    _check_ancestor(before, record["made_from"])
 
 
 def last_finished(recipe: Recipe, runs: Path) -> Run:

@@ -5,7 +5,7 @@ import torch
 
 from training.conditioning import Conditioning, Conditions, Micro, drop_text, without_text
 
-FPS, ZERO = Micro("fps", scale=10.0, sampling=8.0), Micro("zero")
+FPS, ZERO = Micro("fps", scale=10.0), Micro("zero")
 MOTION = Micro("scores.motion", scale=20.0, sampling=1.5)
 SCORES: dict[str, float | None] = {"motion": 0.25, "clip": 3.0}
 
@@ -29,9 +29,12 @@ def test_a_clip_without_the_score_is_refused_by_its_name(scores):
 
 
 def test_numbers_for_sampling_are_scaled_and_the_rate_can_be_told():
-    assert FPS.of_sampling() == 80.0 and FPS.of_sampling(fps=24.0) == 240.0
-    assert MOTION.of_sampling() == 30.0 and MOTION.of_sampling(fps=24.0) == 30.0
-    assert ZERO.of_sampling() == 0.0 and ZERO.of_sampling(fps=24.0) == 0.0
+    assert FPS.of_sampling(8.0) == 80.0 and FPS.of_sampling(24.0) == 240.0
+    assert MOTION.of_sampling(8.0) == MOTION.of_sampling(24.0) == 30.0
+    assert ZERO.of_sampling(24.0) == 0.0
+    for source in ("fps", "zero"):
+        with pytest.raises(ValueError, match="sampling"):
+            Micro(source, sampling=5.0)
 
 
 @pytest.mark.parametrize("source", ["", "motion", "FPS", "scores", "scores.", "score.motion"])
@@ -77,8 +80,3 @@ def test_without_text_all_captions_are_empty_and_numbers_stay():
     without = without_text(conditions, empty)
     assert without.text.shape == text.shape and all(torch.equal(row, empty[0]) for row in without.text)
     assert torch.equal(without.micro, conditions.micro) and torch.equal(conditions.text, some_text()[0])
-
-
-def test_conditions_move_as_one():
-    moved = Conditions(*some_text()).to(torch.float64)
-    assert moved.text.dtype == moved.micro.dtype == torch.float64

@@ -35,6 +35,7 @@ class Painter:
 @pytest.fixture
 def painter(monkeypatch):
     painter, device = Painter(), torch.device("cpu")
+    painter.codec = None
     stage = SimpleNamespace(
         model=painter,
         data=SimpleNamespace(bucket="the bucket", fps=(12, 24)),
@@ -46,6 +47,7 @@ def painter(monkeypatch):
         return stage
 
     monkeypatch.setattr(module, "build_stage", build_stage)
+    monkeypatch.setattr(module, "check_codec", lambda run, codec: None)
     monkeypatch.setattr(module, "load_weights", lambda of, path: painter.asked.append(("weights", of is stage, path)))
     return painter
 

@@ -1,6 +1,5 @@
 """A stage killed with -9 at random moments and started again ends with the bytes of an unbroken run."""
 
-import os
 import random
 import signal
 import subprocess
@@ -23,12 +22,12 @@ def begin(tiny, workers):
         *tiny.train("2", "--data.workers", str(workers), "--init_from", "null"),
     ]
     return subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True, text=True
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True, text=True
     )
 
 
 def kill_amid(process, run, chance):
-    """Kills the run and its workers some time after its next checkpoint; says whether it was still running."""
+    """Kills the run some time after its next checkpoint; says whether it was still running."""
     before = run.checkpoint.stat().st_mtime_ns if run.checkpoint.exists() else None
     while process.poll() is None:
         if run.checkpoint.exists() and run.checkpoint.stat().st_mtime_ns != before:
@@ -37,16 +36,16 @@ def kill_amid(process, run, chance):
         time.sleep(0.01)
     was_running = process.poll() is None
     if was_running:
-        os.killpg(process.pid, signal.SIGKILL)
-    _, said = process.communicate()
-    assert was_running or process.returncode == 0, said
+        process.send_signal(signal.SIGKILL)  # its workers live on for some seconds
+    process.wait()
+    assert was_running or process.returncode == 0
     return was_running
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_killed_stage_ends_with_the_same_bytes(tmp_path, workers):
-    tiny = TinyRecipe(tmp_path, samples_per_stage=120)
+    tiny = TinyRecipe(tmp_path, samples_per_stage=80)
     tiny.pack()
     assert begin(tiny, workers).wait() == 0
     whole = {kind: (tiny.runs / "2" / f"{kind}.safetensors").read_bytes() for kind in ("raw", "ema")}
@@ -56,8 +55,7 @@ def test_a_killed_stage_ends_with_the_same_bytes(tmp_path, workers):
     run = Run(tiny.runs / "2")
     kills = sum(kill_amid(begin(tiny, workers), run, chance) for _ in range(NUM_KILLS))
     process = begin(tiny, workers)
-    _, said = process.communicate()
-    assert process.returncode == 0, said
+    assert process.wait() == 0
     assert kills >= 2, "the stage is too short to be killed: raise samples_per_stage"
     assert {kind: (tiny.runs / "2" / f"{kind}.safetensors").read_bytes() for kind in ("raw", "ema")} == whole
     assert (run.record or {})["held_out_loss"] == history

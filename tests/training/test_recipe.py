@@ -21,7 +21,8 @@ def recipe_of(root: Path, *stages: str, name="mine") -> Recipe:
 
 def run_of(root: Path, stage: str, finished=True, weights=True, **made_from) -> Run:
     run = Run(root / stage)
-    run.write_record({"finished": finished, "made_from": made_from})
+    hashes = {"ema.safetensors": hashlib.sha256(b"weights").hexdigest()}
+    run.write_record({"finished": finished, "made_from": made_from, "weights": hashes})
     if weights:
         run.ema_weights.write_bytes(b"weights")
     return run
@@ -53,12 +54,19 @@ def test_weights_are_those_of_a_finished_stage(tmp_path):
     assert weights_of(run_of(tmp_path, "1"), "2") == tmp_path / "1" / "ema.safetensors"
 
 
+def test_stages_come_after_those_that_they_start_from(tmp_path):
+    recipe = recipe_of(tmp_path, "1", "2", "10")
+    (recipe.folder / "10.yaml").write_text('init_from: "2"')
+    (recipe.folder / "2.yaml").write_text('init_from: "1"')
+    assert recipe.stages == ["1", "2", "10"]
+
+
 def test_weights_of_a_stage_that_has_not_run_to_its_end_are_refused(tmp_path):
     words = r"^stage 2 starts from stage 1, which {} in .*: make train STAGE=1$"
     with pytest.raises(ValueError, match=words.format("has not run")):
-        weights_of(Run(tmp_path / "1"), "2")
+        weights_of(Run(tmp_path / "1"), "stage 2")
     with pytest.raises(ValueError, match=words.format("is not finished")):
-        weights_of(run_of(tmp_path, "1", finished=False), "2")
+        weights_of(run_of(tmp_path, "1", finished=False), "stage 2")
 
 
 def test_weights_that_are_gone_are_named(tmp_path):

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 from tiny_recipe import TinyRecipe
 
 from training.__main__ import main
@@ -95,7 +96,7 @@ def test_broken_yaml_names_the_file(tiny, capsys):
     refused(tiny, capsys, tiny.train("1"), "1.yaml")
 
 
-@pytest.mark.skipif("torch.cuda.is_available()", reason="this machine has a GPU")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_where_there_is_none(tiny, capsys):
     refused(tiny, capsys, tiny.train("1", "--trainer.accelerator", "gpu"), "gpu", "--trainer.accelerator cpu")
 
@@ -142,3 +143,49 @@ def test_a_codec_that_was_trained_anew(tiny, capsys):
     config = tiny.recipe.parent / "vae" / "config.json"
     config.write_text(config.read_text().replace('"scaling_factor": 1.0', '"scaling_factor": 2.0'))
     refused(tiny, capsys, tiny.train("1"), "codec_weights")
+    capsys.readouterr()
+    assert main(tiny.sample("a cat")) == 1 and "other weights of the codec" in capsys.readouterr().err
+    refused(tiny, capsys, tiny.train("2"), "other weights of the codec")
+
+
+@pytest.mark.parametrize(
+    "option", ["max_time 00:00:00:01", "limit_train_batches 2", "max_epochs 1", "fast_dev_run true"]
+)
+def test_what_would_shorten_a_stage_unseen(tiny, capsys, option):
+    key, value = option.split()
+    refused(tiny, capsys, tiny.train("1", f"--trainer.{key}", value), f"trainer.{key} cannot be set", "num_samples")
+
+
+def test_weights_that_are_not_those_written(tiny, capsys):
+    assert main(tiny.train("1")) == 0
+    weights = tiny.runs / "1" / "ema.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + bytes(4))
+    refused(tiny, capsys, tiny.train("2"), "ema.safetensors is not what stage 1 wrote")
+
+
+def test_a_grandparent_that_was_trained_anew(tiny, capsys):
+    tiny.write("3", {"init_from": "2", "data": {"bucket": {"num_frames": 4, "height": 16, "width": 24}}})
+    assert [main(tiny.train(stage)) for stage in "123"] == [0, 0, 0]
+    assert main(tiny.train("1", "--force", "--data.seed", "7")) == 0
+    refused(tiny, capsys, tiny.train("3"), "stage 1 was trained anew after stage 2")
+    capsys.readouterr()
+    assert main(tiny.sample("a cat")) == 1 and "trained anew" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("part", "value"), [("num_micro", "3"), ("cross_attention_dim", "32"), ("in_channels", "5")])
+def test_parts_that_do_not_fit_each_other(tiny, capsys, part, value):
+    assert main(tiny.train("1")) == 0
+    wrong = tiny.train("1", "--force", f"--model.denoiser.init_args.{part}", value)
+    refused(tiny, capsys, wrong, "the denoiser does not fit", "model.denoiser")
+
+
+def test_a_damaged_checkpoint(tiny, capsys, monkeypatch):
+    monkeypatch.setattr("training.fit._hand_over", lambda *_: None)
+    assert main(tiny.train("1")) == 0
+    checkpoint = tiny.runs / "1" / "last.ckpt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:5000])
+    refused(tiny, capsys, tiny.train("1"), "last.ckpt is damaged: remove it")
+
+
+def test_a_corpus_in_the_place_of_its_shards(tiny, capsys):
+    refused(tiny, capsys, tiny.train("1", "--data.shards", str(tiny.shards.parent)), "is a corpus", "SHARDS=")
