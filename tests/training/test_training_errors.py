@@ -127,7 +127,8 @@ def test_weights_of_another_architecture(tiny, capsys):
 def test_force_moves_nothing_when_the_run_could_not_begin(tiny, capsys):
     assert main(tiny.train("1")) == 0
     refused(tiny, capsys, tiny.train("1", "--force", "--data.set", "hq"), "no packed set")
-    refused(tiny, capsys, tiny.train("1", "--force", "--model.codec.init_args.path", "no"), "autoencoder")
+    missing = str(tiny.runs / "no" / "codec" / "here")
+    refused(tiny, capsys, tiny.train("1", "--force", "--model.codec.init_args.path", missing), "autoencoder")
     assert json.loads((tiny.runs / "1" / "stage.json").read_text())["finished"]
 
 
