@@ -7,7 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-THUMBNAIL = (32, 18)
+from curation.small_frame import SmallFrame
+
 DIGEST_BYTES = 8
 
 
@@ -19,17 +20,16 @@ class FrameLog:
         self._digests = bytearray()
         self._last: np.ndarray | None = None
 
-    def add(self, pts: int, frame: np.ndarray) -> None:
-        """Takes the next frame: uint8 (H, W, 3) BGR, small; every frame of a video has the same size."""
-        luma = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+    def add(self, frame: SmallFrame) -> None:
+        """Takes the next frame."""
+        luma = frame.luma
         mean, std = cv2.meanStdDev(luma)
         change = 0.0 if self._last is None else cv2.norm(luma, self._last, cv2.NORM_L1) / luma.size
-        self._pts.append(pts)
+        self._pts.append(frame.pts)
         self._luma_mean.append(float(mean[0, 0]))
         self._luma_std.append(float(std[0, 0]))
         self._change.append(change)
-        thumbnail = cv2.resize(luma, THUMBNAIL, interpolation=cv2.INTER_AREA)
-        self._digests += hashlib.blake2b(thumbnail.tobytes(), digest_size=DIGEST_BYTES).digest()
+        self._digests += hashlib.blake2b(luma.tobytes(), digest_size=DIGEST_BYTES).digest()
         self._last = luma
 
     def __len__(self) -> int:

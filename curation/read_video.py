@@ -12,9 +12,8 @@ from curation.measure import FrameLog, sharpness
 from curation.proxies import proxy_writer
 from curation.rows import PassedVideo, clip_row, video_row
 from curation.scenes import ClipRule, cut_scenes
+from curation.small_frame import small_frame
 from shards.video import Frame, Video, VideoError, open_video
-
-DETECTION_SHORT_SIDE_PX = 90
 
 
 @dataclass(frozen=True)
@@ -60,10 +59,9 @@ class OnePass:
         """Looks at the next frame; nothing looks at it again."""
         if not len(self.log):
             self._first = frame
-            self._detection_size = fit_short_side(frame.size, DETECTION_SHORT_SIDE_PX)
-        small = frame.image(*self._detection_size, "bgr24", "FAST_BILINEAR")
-        self._detector.process(frame.pts, small)
-        self.log.add(frame.pts, small)
+        small = small_frame(frame)
+        self._detector.process(small)
+        self.log.add(small)
         time_s = (frame.pts - self._first.pts) * self._time_base
         if time_s >= self._next_proxy_s:
             self._keep_proxy(frame, float(time_s))

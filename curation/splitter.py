@@ -3,8 +3,10 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    from curation.small_frame import SmallFrame
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,8 @@ class Detector(ABC):
     """State of a detector inside one video."""
 
     @abstractmethod
-    def process(self, pts: int, frame: np.ndarray) -> None:
-        """Takes the next frame in presentation order: uint8 (H, W, 3) BGR, short side about 90 px."""
+    def process(self, frame: "SmallFrame") -> None:
+        """Takes the next frame in presentation order."""
 
     @abstractmethod
     def finish(self) -> Boundaries:

@@ -6,6 +6,9 @@ from pathlib import Path
 import av
 import numpy as np
 
+from curation.small_frame import SmallFrame, small_frame
+from shards.video import Frame
+
 SIZE = (96, 64)  # width, height
 
 
@@ -58,3 +61,8 @@ def noise_scene(
     texture = cv2.addWeighted(texture, 0.6, np.broadcast_to(tint, texture.shape).copy(), 1.0, 0)
     moves = [np.float32([[1, 0, shift_px * k - width / 2], [0, 1, 0]]) for k in range(num_frames)]
     return [cv2.warpAffine(texture, move, size, borderMode=cv2.BORDER_WRAP) for move in moves]
+
+
+def small(pts: int, picture: np.ndarray) -> SmallFrame:
+    """A small frame of a picture, uint8 (H, W, 3) RGB, at a time."""
+    return small_frame(Frame(pts, av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "rgb24"), Fraction(1)))

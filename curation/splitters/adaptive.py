@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from curation.splitter import Boundaries, Detector, Splitter
+
+if TYPE_CHECKING:
+    from curation.small_frame import SmallFrame
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,12 @@ class SceneDetectDetector(Detector):
         self._last_pts = 0
         self._cuts: list[int] = []
 
-    def process(self, pts: int, frame: np.ndarray) -> None:
-        """Takes the next frame: uint8 (H, W, 3) BGR."""
+    def process(self, frame: "SmallFrame") -> None:
+        """Takes the next frame."""
         if self._first_pts is None:
-            self._first_pts = pts
-        self._last_pts = pts - self._first_pts  # PySceneDetect refuses negative times
-        self._note(self._detector.process_frame(self._timecode(self._last_pts), frame))
+            self._first_pts = frame.pts
+        self._last_pts = frame.pts - self._first_pts  # PySceneDetect refuses negative times
+        self._note(self._detector.process_frame(self._timecode(self._last_pts), frame.bgr))
 
     def finish(self) -> Boundaries:
         """All cuts found."""

@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from footage import noise_scene
+from footage import noise_scene, small
 
 from curation.splitters.adaptive import Adaptive
 
@@ -11,9 +11,9 @@ TIME_BASE = Fraction(1, 1000)
 
 def cuts(scenes: list[list[np.ndarray]], pts: list[int], **settings) -> list[int]:
     detector = Adaptive(**settings).build(TIME_BASE, Fraction(10))
-    frames = [frame[:, :, ::-1] for scene in scenes for frame in scene]
+    frames = [frame for scene in scenes for frame in scene]
     for time, frame in zip(pts, frames, strict=True):
-        detector.process(time, np.ascontiguousarray(frame))
+        detector.process(small(time, frame))
     found = detector.finish()
     assert found.transitions_pts == []
     return found.cuts_pts
