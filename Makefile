@@ -37,9 +37,9 @@ check: $(READY)  ## format and lint check, types, the rules of the house
 test: $(READY)  ## run the tests; SLOW=1 runs the slow ones too
 	@$(RUN) -m pytest --durations=10 $(if $(SLOW),,-m "not slow") $(ARGS)
 
-curate: $(READY)  ## curate the demo corpus, or VIDEOS=<folder|glob|table> OUT=<folder> [CONFIG= JOB= LIMIT= FORCE= ARGS=]
+curate: $(READY)  ## curate the demo corpus, or VIDEOS=<folder|glob|table> OUT=<folder> [CONFIG= JOB= LIMIT= FORCE= RETRY= ARGS=]
 	@$(RUN) -m curation run $(if $(VIDEOS),--videos '$(VIDEOS)') $(if $(OUT),--out '$(OUT)') $(if $(CONFIG),--config '$(CONFIG)') \
-		$(if $(JOB),--job $(JOB)) $(if $(LIMIT),--limit $(LIMIT)) $(if $(FORCE),--force $(FORCE)) $(ARGS)
+		$(if $(JOB),--job $(JOB)) $(if $(LIMIT),--limit $(LIMIT)) $(if $(FORCE),--force $(FORCE)) $(if $(RETRY),--retry $(RETRY)) $(ARGS)
 
 stats: $(READY)  ## print the funnel of OUT (default: the demo corpus) and write its Parquet
 	@$(RUN) -m curation run --job stats $(if $(OUT),--out '$(OUT)') $(if $(CONFIG),--config '$(CONFIG)') $(ARGS)

@@ -1,28 +1,28 @@
 """The command line of curation: the only place that turns YAML into objects."""
 
-import fcntl
 import logging
 import os
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
-from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
+from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace, set_parsing_settings
 
 from curation.config import CurateConfig
 from curation.demo.config import DemoConfig
+
+if TYPE_CHECKING:
+    from shards.places import Place
 
 CONFIGS = Path("configs/curate")
 DEMO_FOOTAGE = Path("data/demo/footage")
 JOB_NAMES = ("split", "score", "dedup", "filter", "pack", "stats")
 FORCEABLE = ("split", "captions", "score", "dedup", "pack")
-OF_THIS_RUN = ("config", "job", "force", "limit")  # not remembered with the corpus
+RETRIABLE = ("quarantined", "failed", "blocked")
+OF_THIS_RUN = ("config", "job", "force", "retry", "limit")  # not remembered with the corpus
 TABLE_FOLDERS = ("inputs", "videos", "clips", "captions", "proxies", "scores", "verdicts", "shards", "stats")
-SPARE_BYTES = 2**20
 
 
 def make_parser() -> ArgumentParser:
@@ -35,6 +35,7 @@ def make_parser() -> ArgumentParser:
     run.add_argument("--config", action=ActionConfigFile, help="YAML; may be given again, the later one wins")
     run.add_argument("--job", choices=["all", *JOB_NAMES], default="all", help="the job to run")
     run.add_argument("--force", choices=FORCEABLE, help="move the tables of this job, and those built on them, aside")
+    run.add_argument("--retry", choices=RETRIABLE, help="read the videos of this status again")
     run.add_class_arguments(CurateConfig)
     commands.add_subcommand("run", run, help="split, score, dedup, filter, pack, stats")
     demo = ArgumentParser(exit_on_error=False, description="Render the demo corpus: footage with known truth.")
@@ -51,12 +52,19 @@ def with_default_config(arguments: list[str]) -> list[str]:
     if not set(arguments).isdisjoint({"-h", "--help"}):
         return arguments
     named = {a.split("=")[0] for a in arguments}
-    own = _value(arguments, "--out") and Path(_value(arguments, "--out") or "") / "config.yaml"
-    if own and "--videos" not in named and own.exists():
-        config = own
-    else:
-        config = CONFIGS / ("default.yaml" if named & {"--videos", "--out"} else "demo.yaml")
+    out = _value(arguments, "--out")
+    own = _remembered(out) if out and "--videos" not in named else None
+    config = own or CONFIGS / ("default.yaml" if named & {"--videos", "--out"} else "demo.yaml")
     return ["run", "--config", str(config), *arguments[1:]]
+
+
+def _remembered(out: str) -> "Place | None":
+    """The configuration of the corpus there, if it has one."""
+    from shards.places import place, reaching
+
+    own = place(out) / "config.yaml"
+    with reaching(own):
+        return own if own.exists() else None
 
 
 def _value(arguments: list[str], key: str) -> str | None:
@@ -84,28 +92,33 @@ def run(options: Namespace, config: CurateConfig, resolved: str) -> None:
     """
     from curation.engine import Engine, stop_ray
     from curation.jobs import Curation
+    from curation.lock import sole_user
     from curation.progress import Screen
     from curation.tables import Corpus
+    from shards.places import absolute, place, reaching
     from shards.store import atomic_path
 
     if config.out is None:
         raise ValueError("name the folder of the corpus: OUT=<folder> (or `out:` in the YAML)")
-    root = Path(config.out).resolve()
+    root = absolute(place(config.out))
     jobs = JOB_NAMES if options.job == "all" else (options.job,)
     if options.force and ("split" if options.force == "captions" else options.force) not in jobs:
         raise ValueError(f"FORCE={options.force} with JOB={options.job}: leave JOB out, or name the job that is forced")
+    if options.retry and ("split" not in jobs or options.force == "split"):
+        raise ValueError(f"RETRY={options.retry} reads videos again in the job split, which FORCE=split does for all")
 
     def remember() -> None:
         with atomic_path(root / "config.yaml") as temporary:
             temporary.write_text(resolved, encoding="utf-8")
 
-    with _sole_user(root):
+    with sole_user(root):
         _clean(root)
         if "split" in jobs and config.videos and Path(config.videos) == DEMO_FOOTAGE / "videos":
             _render_missing_demo()
         engine = Engine(config.engine, config.workers, root / "journal")
         try:
-            Curation(Corpus(root), config, engine, Screen()).run(jobs, options.force, remember)
+            with reaching(root):
+                Curation(Corpus(root), config, engine, Screen()).run(jobs, options.force, remember, options.retry)
         except OSError as error:
             raise ValueError(
                 f"{_words(error, root)}. What is finished stands; once that is mended, the same command goes on"
@@ -114,13 +127,13 @@ def run(options: Namespace, config: CurateConfig, resolved: str) -> None:
             stop_ray()
 
 
-def _words(error: OSError, root: Path) -> str:
+def _words(error: OSError, root: "Place") -> str:
     """What went wrong, with the file or else the corpus."""
     where, what = str(error.filename or root), error.strerror or str(error)
     return what if where in what else f"{where}: {what}"
 
 
-def _clean(root: Path) -> None:
+def _clean(root: "Place") -> None:
     """Removes what a killed run left unfinished in our own folders."""
     from shards.store import remove_temporaries
 
@@ -134,37 +147,19 @@ def _render_missing_demo() -> None:
         demo(Namespace(out=str(DEMO_FOOTAGE)), DemoConfig())
 
 
-@contextmanager
-def _sole_user(root: Path) -> Iterator[None]:
-    """Holds the corpus alone, once it is known that it can be written to.
-
-    Raises:
-        ValueError: the disk is full or read-only, or another run holds the corpus.
-    """
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=root) as probe:
-            probe.write(b"\0" * SPARE_BYTES)
-            probe.flush()
-        lock = (root / ".lock").open("w")
-    except OSError as error:
-        raise ValueError(
-            f"OUT={root} cannot be written to: {error.strerror}. Free space there or name another"
-        ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ValueError(f"another run works in OUT={root}; wait for it, or name another folder") from error
-        yield
-
-
 def main(arguments: list[str]) -> int:
     """Parses, runs, and turns what a user can mend into one line; RUSHES_DEBUG=1 shows where it came from."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
+    for chatty in ("botocore", "aiobotocore"):  # they tell where they found credentials, each time
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    if any("://" in argument for argument in arguments):  # OUT/config.yaml may lie at an address
+        set_parsing_settings(config_read_mode_fsspec_enabled=True)
     parser = make_parser()
     try:
         parsed = parser.parse_args(with_default_config(arguments))
+    except (ValueError, OSError) as error:
+        print(f"error: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
+        return 1
     except ArgumentError as error:
         print(f"error: {error}\n`python -m curation run --help` lists every key", file=sys.stderr)
         return 2

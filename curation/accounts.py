@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.block import REASON
 from curation.corpus import first_paths
 from curation.funnel import Amount, Sum
 from curation.joined import ERROR_SUFFIX, num_rows
@@ -18,7 +19,12 @@ from shards.store import read_json
 
 PACK_DONE = "manifest.json"
 """Stands in `shards/<set>` once packing came to its end, with `kept` and `kept_hash` of the verdicts it packed."""
-OUTSIDE = {"transition_s": "in transitions", "trimmed_s": "trimmed", "short_s": "in scenes too short"}
+OUTSIDE = {
+    "transition_s": "in transitions",
+    "trimmed_s": "trimmed",
+    "short_s": "in scenes too short",
+    "failed_s": "failed to decode",
+}
 
 
 def count(corpus: Corpus, scorers: Iterable[str], sets: Iterable[str]) -> list[Sum]:
@@ -55,7 +61,7 @@ def _ranked(counter: Counter[str]) -> dict[str, int]:
 
 
 def _inputs(corpus: Corpus) -> list[Sum]:
-    """Files = unique videos + byte copies; unique videos = split + failed + quarantined.
+    """Files = unique videos + byte copies; unique videos = split + failed + quarantined + blocked.
 
     A row of `videos` counts for the video that it names, in the part where that was first listed, and for no other.
     """
@@ -74,6 +80,7 @@ def _inputs(corpus: Corpus) -> list[Sum]:
             counter.update(by_cause(rows["error"].filter(pc.equal(rows["status"], status)).drop_null().to_pylist()))
     parts = [Amount("split", statuses["ok"])]
     parts += [Amount(status, statuses[status], reasons=_ranked(errors[status])) for status in errors]
+    parts += [Amount(REASON, statuses[REASON])] if statuses[REASON] else []
     pending = sum(len(paths) for part, paths in unique.items() if not corpus.has("videos", part))
     number = pc.count_distinct(listed["path"]).as_py()  # by their names, for their ids are what is to be proved
     files = Sum("split", "files", Amount("files", number), [videos, Amount("byte copies", copies)])

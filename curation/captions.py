@@ -1,19 +1,15 @@
-"""Captions that users bring: as a table, or as a text file beside the video."""
+"""Captions that users bring: as a table, in the table of videos, or as a text file beside the video."""
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
-import pyarrow as pa
+from upath.implementations.cloud import CloudPath
 
-from curation.corpus import input_paths
-from curation.guard import ConfigChanged
-from curation.tables import Corpus
 from curation.user_table import read_user_table, resolved, texts
-from shards.schema import CAPTIONS, from_rows
+from shards.places import Place, place, reaching
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +40,7 @@ class Captions:
 
     def __init__(self, table: str | None) -> None:
         """Args: table: file with `path, text` and optionally `start_s, end_s, source`; relative paths count from it.
+            It may lie at an address.
 
         Raises:
             ValueError: the table cannot be read or lacks a column, or a row has no path, or words that are no text;
@@ -51,21 +48,34 @@ class Captions:
         """
         self._table = table
         self._by_path: dict[str, list[Caption]] = defaultdict(list)
+        self._texts: dict[str, set[str]] = {}
         if table is not None:
-            self._read(Path(table))
+            self._read(place(table))
 
-    def of(self, path: str) -> list[Caption]:
-        """Captions of one video: the table's first, then that of the sidecar file `<video>.txt`."""
-        found = list(self._by_path.get(path, ()))
-        sidecar = Path(path).with_suffix(".txt")
-        if sidecar.is_file():
-            text = sidecar.read_text(encoding="utf-8", errors="replace").strip()
-            found += [Caption(text, "sidecar")] if text else []
-        return found
+    def of(self, path: str, told: Iterable[Caption] = ()) -> list[Caption]:
+        """Captions of one video: this table's first, then those `told` with the input, then the file `<video>.txt`."""
+        text = self._sidecar(path)
+        return [*self._by_path.get(path, ()), *told, *([Caption(text, "sidecar")] if text else [])]
 
-    def _read(self, source: Path) -> None:
-        if not source.is_file():
-            raise ValueError(f"captions: {source} is not there")
+    def _sidecar(self, path: str) -> str:
+        sidecar = place(path).with_suffix(".txt")
+        if isinstance(sidecar, Path):
+            return sidecar.read_text(encoding="utf-8", errors="replace").strip() if sidecar.is_file() else ""
+        if not isinstance(sidecar, CloudPath):  # a web server lists nothing
+            return ""
+        folder = str(sidecar.parent)
+        if folder not in self._texts:  # one listing spares a request a video
+            with reaching(folder):
+                self._texts[folder] = {text.name for text in sidecar.parent.glob("*.txt")}
+        if sidecar.name not in self._texts[folder]:
+            return ""
+        with reaching(sidecar):
+            return sidecar.read_bytes().decode("utf-8", errors="replace").strip()
+
+    def _read(self, source: Place) -> None:
+        with reaching(source):
+            if not source.is_file():
+                raise ValueError(f"captions: {source} is not there")
         table = read_user_table(source)
         table = table.select([name for name in COLUMNS if name in table.column_names])
         missing = {"path", "text"} - set(table.column_names)
@@ -78,13 +88,19 @@ class Captions:
             if row["text"]:  # empty words are no caption
                 self._by_path[path].append(_caption(row, source))
 
-    def of_copies(self, paths: Iterable[str]) -> list[Caption]:
-        """Captions of one video that lies at several paths, in the order of the paths; equal ones count once."""
-        return list(dict.fromkeys(caption for path in paths for caption in self.of(path)))
+    def of_copies(self, paths: Mapping[str, Iterable[Caption]]) -> list[Caption]:
+        """Captions of one video that lies at several paths, in the order of the paths; equal ones count once.
 
-    def warn_unmatched(self, known: Collection[str]) -> None:
+        Args:
+            paths: path -> captions told with that input.
+        """
+        return list(dict.fromkeys(caption for path, told in paths.items() for caption in self.of(path, told)))
+
+    def warn_unmatched(self, known: Iterable[str]) -> None:
         """Warns of the table's captions whose path is none of those known: a wrong path must not go unseen."""
-        lost = {path: len(captions) for path, captions in self._by_path.items() if path not in known}
+        lost = {path: len(captions) for path, captions in self._by_path.items()}
+        for path in known:
+            lost.pop(path, None)
         if lost:
             logger.warning(
                 "%d captions of %d files in %s match no file of this corpus, e.g. %s",
@@ -95,7 +111,7 @@ class Captions:
             )
 
 
-def _caption(row: dict, source: Path) -> Caption:
+def _caption(row: dict, source: Place) -> Caption:
     try:
         start_s, end_s = (None if row.get(key) in (None, "") else float(row[key]) for key in ("start_s", "end_s"))
     except (TypeError, ValueError) as error:
@@ -103,52 +119,3 @@ def _caption(row: dict, source: Path) -> Caption:
             f"captions: {source}: start_s and end_s must be numbers ({error}) for {row['path']}"
         ) from error
     return Caption(row["text"], row.get("source") or source.stem, start_s, end_s)
-
-
-def assign(captions: list[Caption], clips: list[dict]) -> list[dict]:
-    """Rows of the `captions` table: each clip takes each caption that covers at least half of it."""
-    return [
-        {"clip_id": clip["clip_id"], "text": caption.text, "source": caption.source}
-        for clip in clips
-        for caption in captions
-        if caption.covers(clip["start_s"], clip["end_s"])
-    ]
-
-
-def write_captions(corpus: Corpus, captions: Captions) -> int:
-    """Writes the `captions` parts that are missing; returns how many. Warns of captions that match no input file.
-
-    Raises:
-        ConfigChanged: the captions of a clip that was captioned before are others now.
-    """
-    written, copies = 0, input_paths(corpus)
-    for part in corpus.parts("clips"):
-        table = _of_part(corpus, part, captions, copies)
-        if not corpus.has("captions", part):
-            corpus.write("captions", part, table, CAPTIONS)
-            written += 1
-        elif corpus.read("captions", part) != table:
-            raise ConfigChanged(
-                f"the captions of clips in {corpus.path('clips', part)} have changed since they were scored. Bring the "
-                "old captions back, or say FORCE=captions: it moves the old ones, and what was built on them, aside"
-            )
-    captions.warn_unmatched(set(chain.from_iterable(copies.values())))
-    return written
-
-
-def _of_part(corpus: Corpus, part: str, captions: Captions, copies: dict[str, list[str]]) -> pa.Table:
-    read = dict(zip(*corpus.read("videos", part, ["video_id", "path"]).to_pydict().values(), strict=True))
-    paths = {video_id: dict.fromkeys([path, *copies.get(video_id, ())]) for video_id, path in read.items()}
-    clips = defaultdict(list)
-    for clip in corpus.read("clips", part, ["clip_id", "video_id", "start_s", "end_s"]).to_pylist():
-        clips[clip["video_id"]].append(clip)
-    rows = [row for video_id, mine in clips.items() for row in assign(captions.of_copies(paths[video_id]), mine)]
-    return from_rows(rows, CAPTIONS)
-
-
-def first_texts(captions: pa.Table) -> dict[str, list[str]]:
-    """clip_id -> texts of its captions, in the order of the table."""
-    texts: dict[str, list[str]] = defaultdict(list)
-    for row in captions.select(["clip_id", "text"]).to_pylist():
-        texts[row["clip_id"]].append(row["text"])
-    return texts

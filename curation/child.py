@@ -1,50 +1,71 @@
-"""A child process that reads untrusted videos and may be killed; it is kept between videos."""
+"""A child process that reads untrusted videos and may be killed; it is kept between videos.
 
-import ctypes
+The parent asks a few times a second how it fares, and kills it for taking too long, for silence, or for its memory.
+What runs inside is in `child_side.py`.
+"""
+
 import logging
 import multiprocessing
 import os
 import pickle
 import signal
-import sys
+import time
 from collections.abc import Callable
-from concurrent.futures import TimeoutError
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-from pebble import ProcessExpired, ProcessPool
-from pebble.common.types import RemoteTraceback
+from curation.child_side import Answer, Life, serve
 
 logger = logging.getLogger(__name__)
 
-PR_SET_PDEATHSIG = 1  # of linux/prctl.h
+LOOK_EVERY_S = 0.2
+START_S = 300.0
+MB = 2**20
 
 
 class ChildDied(Exception):
-    """The child crashed, was killed for memory, or hung; the message says which."""
+    """The child crashed, hung, or took too much memory; the message says which."""
 
 
 class ChildUnavailable(RuntimeError):
     """There is no child to be had, or it cannot be told what to do: our own trouble, of which no video is to blame."""
 
 
+class ChildTraceback(Exception):
+    """Where in the child an exception was raised: the cause of that exception."""
+
+
 class Child:
     """One process that runs functions for us, one at a time. It dies with the process that made it."""
 
-    def __init__(self, wall_s: float, attempts: int = 1) -> None:
-        """Args: wall_s: a call that takes longer is killed; attempts: how often a call is tried whose child dies."""
-        self._wall_s, self._attempts = wall_s, attempts
-        self._num_retried = 0
+    def __init__(
+        self, wall_s: float, attempts: int = 1, silence_s: float | None = None, memory_bytes: int | None = None
+    ) -> None:
+        """Prepares; the process starts with the first call.
+
+        Args:
+            wall_s: a call that takes longer is killed.
+            attempts: how often a call is tried whose child dies.
+            silence_s: a call that gives no `beat` for so long is killed; None: it need not give any.
+            memory_bytes: a child with more memory of its own is killed, on Linux; None: no limit.
+        """
+        if attempts < 1:
+            raise ValueError(f"attempts: {attempts} is not at least 1")
+        self._wall_s, self._attempts, self._silence_s, self._memory_bytes = wall_s, attempts, silence_s, memory_bytes
         # Spawned, not forked: Ray's threads must not be copied into it.
-        context = multiprocessing.get_context("spawn")
-        self._pool = ProcessPool(max_workers=1, context=context, initializer=_die_with, initargs=(os.getpid(),))
+        self._context = multiprocessing.get_context("spawn")
+        self._life: Life = self._context.RawValue(Life)
+        self._process: Any = None
+        self._num_retried, self._is_closed = 0, False
 
     def call(self, function: Callable[..., Any], *args: object) -> Any:
         """The function's result; function, arguments and result must pickle.
 
         Raises:
-            ChildDied: the process died or hung at every attempt; the next call gets a new one.
+            ChildDied: the process died, or was killed, at every attempt; the next call gets a new one.
             ChildUnavailable: the function was not run, or its result did not arrive; trying again is no use.
-            Exception: whatever the function raised.
+            Exception: whatever the function raised, with a `ChildTraceback` as its cause.
         """
         for left in reversed(range(self._attempts)):
             try:
@@ -54,55 +75,110 @@ class Child:
                     raise
                 self._num_retried += 1
                 logger.warning("%s; trying %s again", error, args[:2])
-        raise ValueError(f"attempts: {self._attempts} is not at least 1")
 
     def _once(self, function: Callable[..., Any], *args: object) -> Any:
         try:
-            future: Any = self._pool.schedule(_portably, args=(function, *args), timeout=self._wall_s)
-            return future.result()
+            message = pickle.dumps((function, args))
         except Exception as error:
-            if isinstance(error.__cause__, RemoteTraceback) and not isinstance(error, MemoryError):
-                raise  # by the function, in the child
-            raise _in_words(error, self._wall_s) from error
+            raise ChildUnavailable(f"cannot be sent to the reader of videos: {error}") from error
+        if self._process is None:
+            self._start()
+        with suppress(BrokenPipeError, ConnectionResetError):  # it has died meanwhile: the wait finds that
+            self._connection.send_bytes(message)
+        answer = self._answer()
+        if answer.trouble:
+            raise ChildUnavailable(f"the reader of videos did not run: {answer.trouble}")
+        if isinstance(answer.error, MemoryError):
+            self._end()  # what it holds is gone with it
+            raise ChildDied("out of memory: the system gave no more") from answer.error
+        if answer.error:
+            raise answer.error from ChildTraceback(answer.traceback)
+        return answer.result
+
+    def _start(self) -> None:
+        """Starts the process and waits until it says that it is ready."""
+        if self._is_closed:
+            raise ChildUnavailable("the reader of videos is closed")
+        self._connection, theirs = self._context.Pipe()
+        arguments = (theirs, self._life, os.getpid())
+        self._process = self._context.Process(target=serve, args=arguments, name="reader", daemon=True)
+        try:
+            self._process.start()
+            theirs.close()  # else its death would not show as the end of the connection
+            if not self._connection.poll(START_S):
+                raise TimeoutError(f"not ready after {START_S:g} s")
+            self._connection.recv_bytes()
+        except (OSError, EOFError, RuntimeError) as error:
+            self._end()
+            raise ChildUnavailable(f"the reader of videos cannot be started: {type(error).__name__} {error}") from error
+
+    def _answer(self) -> Answer:
+        """Waits for the answer, and looks after the process meanwhile."""
+        started = heard = time.monotonic()
+        beats = self._life.beats
+        while not self._connection.poll(LOOK_EVERY_S):
+            now = time.monotonic()
+            if self._life.beats != beats:
+                beats, heard = self._life.beats, now
+            reason = self._too_much(now - started, now - heard)
+            if reason:
+                self._end()
+                raise ChildDied(reason)
+        try:
+            message = self._connection.recv_bytes()
+        except (EOFError, OSError):
+            self._process.join(LOOK_EVERY_S)  # it dies by itself, and shall tell of what
+            raise ChildDied(_death(self._end())) from None
+        return pickle.loads(message)
+
+    def _too_much(self, wall_s: float, silence_s: float) -> str | None:
+        """Which limit is passed, in words."""
+        if wall_s > self._wall_s:
+            return f"hung: no end after {self._wall_s:g} s"
+        if self._silence_s is not None and silence_s > self._silence_s:
+            return f"hung: no frame for {self._silence_s:g} s"
+        if self._memory_bytes is not None and _own_memory_bytes(self._process.pid) > self._memory_bytes:
+            return f"out of memory: more than {self._memory_bytes // MB} MB"
+        return None
+
+    @property
+    def frames(self) -> int:
+        """How many frames all calls together have told of; may be asked from another thread."""
+        return self._life.frames
 
     def take_retried(self) -> int:
         """Attempts that were not the first of a call, since this was last asked."""
         number, self._num_retried = self._num_retried, 0
         return number
 
+    def _end(self) -> int | None:
+        """Kills the process; its exit code."""
+        process, self._process = self._process, None
+        self._connection.close()
+        if process is None or process.pid is None:  # never born
+            return None
+        process.kill()
+        process.join()
+        return process.exitcode
+
     def close(self) -> None:
-        """Ends the process."""
-        self._pool.stop()
-        self._pool.join()
+        """Ends the process; there is no call afterwards."""
+        self._is_closed = True
+        if self._process is not None:
+            self._end()
 
 
-def _in_words(error: Exception, wall_s: float) -> Exception:
-    """What pebble says of a call that came to no end."""
-    if isinstance(error, TimeoutError):
-        return ChildDied(f"hung: no end after {wall_s:g} s")
-    if isinstance(error, ProcessExpired):
-        return ChildDied(f"crashed: its reader died with exit code {error.exitcode}")
-    if isinstance(error, MemoryError):
-        return ChildDied("out of memory")
-    return ChildUnavailable(f"the reader of videos does not run: {type(error).__name__}: {error}")
+def _death(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        with suppress(ValueError):
+            return f"crashed: its reader was killed by {signal.Signals(-exit_code).name}"
+    return f"crashed: its reader died with exit code {exit_code}"
 
 
-def _portably(function: Callable[..., Any], *args: object) -> Any:
-    """Runs in the child: an exception that cannot be sent to the parent would break the pool, so it becomes words."""
+def _own_memory_bytes(pid: int) -> int:
+    """Resident memory but for what lies in files; 0 where the system does not tell."""
     try:
-        return function(*args)
-    except Exception as error:
-        try:
-            pickle.loads(pickle.dumps(error))
-        except Exception:
-            raise RuntimeError(f"{type(error).__name__}: {error}") from error
-        raise
-
-
-def _die_with(parent_pid: int) -> None:
-    """Runs in the child: a parent that is killed with -9 cannot end it, so on Linux the kernel shall."""
-    if sys.platform != "linux":
-        return
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:  # it died before it could be asked for
-        os._exit(1)
+        _, resident, shared, *_ = map(int, Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split())
+    except (OSError, ValueError):
+        return 0
+    return (resident - shared) * os.sysconf("SC_PAGE_SIZE")

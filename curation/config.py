@@ -3,7 +3,7 @@
 An unknown key or a wrong type stops before anything is built. Field docs are what `--help` shows.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from curation.scorer import Scorer
@@ -41,16 +41,24 @@ class LimitsConfig:
 
     wall_s: float = 3600.0
     """Wall time of one attempt, seconds."""
+    silence_s: float = 120.0
+    """Time without a frame, seconds; the first call of a reader includes its imports."""
+    memory_bytes: int = 4 * 2**30
+    """Memory of the reading process itself, without what it maps from files (on Linux)."""
     max_pixels: int = 8192 * 8192
     """Pixels of one frame."""
     max_frames: int = 2_000_000
     """Frames of one video."""
+    max_decoded_bytes: int = 8 * 2**40
+    """Width x height x 1.5 x frames of one video: what its pictures take as 8-bit 4:2:0."""
+    max_copy_bytes: int = 16 * 2**30
+    """Bytes of one video at an address whose server sends no parts of a file, so that it is read from a copy."""
     attempts: int = 2
     """Tries of a video whose reader crashed, hung or ran out of memory; an exception is final at once."""
 
     def __post_init__(self) -> None:
-        for key in ("wall_s", "max_pixels", "max_frames", "attempts"):
-            need(getattr(self, key) > 0, f"split.limits.{key}", "must be above 0")
+        for limit in fields(self):
+            need(getattr(self, limit.name) > 0, f"split.limits.{limit.name}", "must be above 0")
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,8 @@ class SplitConfig:
     """Longer scenes are divided into equal clips no longer than this."""
     trim_s: float = 0.0
     """Footage cut off at both sides of each scene."""
+    snap: Literal["exact", "keyframe"] = "exact"
+    """Where clips start and end: on any frame, or on the stream's keyframes, so that it can be copied (SVD)."""
     proxy_fps: float = 2.0
     """Proxy frames a second."""
     proxy_short_side_px: int = 360
@@ -146,11 +156,13 @@ class CurateConfig:
     """Everything `make curate` needs to know."""
 
     videos: str | None = None
-    """Folder, glob, or table (.parquet, .csv, .jsonl) with a `path` column."""
+    """Folder, glob, or table (.parquet, .csv, .jsonl) with a `path` column; local, or at an address such as s3://."""
     out: str | None = None
-    """Folder of the corpus: all tables and shards go there."""
+    """Folder of the corpus, local or at an address: all tables and shards go there."""
     captions: str | None = None
     """Table with `path, start_s, end_s, text, source`; sidecar files `<video>.txt` are read as well."""
+    block_list: str | None = None
+    """Text file of video ids, clip ids, paths and addresses, one a line, that are never split and never packed."""
     limit: int | None = None
     """Take this many files only: a sample that is stable by path."""
     engine: Literal["ray", "local"] = "ray"

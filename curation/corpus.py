@@ -1,40 +1,59 @@
 """The inputs of a corpus: hashes files and groups them into parts that never change afterwards."""
+# pyarrow.compute makes its functions while it is imported, unseen by pyright:
+# pyright: reportAttributeAccessIssue=false
 
 import hashlib
 import logging
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, lru_cache
+from typing import TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from curation.addresses import content
 from curation.config import InputsConfig
+from curation.stamp import STAMP, stamp_of, unreadable_id
 from curation.tables import Corpus, part_name
+from shards.places import is_address
 from shards.schema import INPUTS
 
 logger = logging.getLogger(__name__)
 
-HASH_CHUNK_BYTES = 2**20
+TOLD = ("spans", "captions")
+"""Columns of `inputs` that a user's table tells."""
+MANY_REQUESTS = 16
+
+Answer = TypeVar("Answer")
 
 
 def update_inputs(corpus: Corpus, listed: pa.Table, config: InputsConfig) -> int:
     """Writes new parts of `inputs` for files not listed before; returns how many files are new.
 
+    Args:
+        corpus: where they go.
+        listed: a row a file, as `list_videos` gives it; columns of `inputs` that it lacks are found out.
+        config: how files are grouped.
+
     Raises:
-        ValueError: a file that was listed before has changed since.
+        ValueError: a file that was listed before, or what its table says of it, has changed since.
+        OSError: there is no way to an address.
     """
-    known = _known(corpus)
-    _refuse_changed(corpus, known, listed)
-    _tell_absent(known, listed["path"].to_pylist())
-    mask = [path not in known for path in listed["path"].to_pylist()]
-    new = listed.filter(pa.array(mask, pa.bool_()))
+    known, listed = _known(corpus), _stamped(listed)
+    place = pc.index_in(listed["path"], value_set=known["path"])
+    _refuse_changed(corpus, known.take(place.drop_null()), listed.filter(place.is_valid()))
+    _tell_absent(known["path"], listed["path"])
+    new = listed.filter(place.is_null())
     number = len(corpus.parts("inputs"))
-    for part in _group(_stamped(new), config):
-        part = part.append_column(
-            "video_id", pa.array([video_id(path) for path in part["path"].to_pylist()], pa.string())
-        )
+    for part in _group(new, config):
+        ids = pa.array(_of_each(video_id, part["path"].to_pylist()), pa.string())
+        part = part.append_column("video_id", ids)
         corpus.write("inputs", part_name(number), part, pa.unify_schemas([INPUTS, _extra(part)]))
         number += 1
+    _spans.cache_clear()
     return len(new)
 
 
@@ -42,62 +61,98 @@ def _extra(table: pa.Table) -> pa.Schema:
     return pa.schema([column for column in table.schema if column.name not in INPUTS.names])
 
 
-def _known(corpus: Corpus) -> dict[str, tuple]:
-    """Path -> (size, mtime) of every file listed so far."""
-    if not corpus.parts("inputs"):
-        return {}
-    rows = corpus.read_all("inputs", ["path", "size_bytes", "mtime_ns"]).to_pylist()
-    return {row["path"]: (row["size_bytes"], row["mtime_ns"]) for row in rows}
+def _known(corpus: Corpus) -> pa.Table:
+    """What was recorded of every file listed so far."""
+    names = ["path", *STAMP, *TOLD]
+    parts = [corpus.read("inputs", part, names).select(names) for part in corpus.parts("inputs")]
+    return pa.concat_tables([pa.schema([INPUTS.field(name) for name in names]).empty_table(), *parts])
 
 
-def _refuse_changed(corpus: Corpus, known: dict[str, tuple], listed: pa.Table) -> None:
-    changed = [path for path in listed["path"].to_pylist() if path in known and _stamp(path) != known[path]]
-    if changed:
+def _refuse_changed(corpus: Corpus, before: pa.Table, now: pa.Table) -> None:
+    """Compares what was recorded of files with what they are now, row by row."""
+    way_out = f"start over with FORCE=split, which moves the tables in {corpus.root} aside"
+    if changed := now["path"].filter(_differs(before, now)).to_pylist():
         raise ValueError(
             f"{changed[0]} has changed since it was split ({len(changed)} such files). Give new footage a new name, or "
-            f"start over with FORCE=split, which moves the tables in {corpus.root} aside"
+            f"{way_out}"
+        )
+    if retold := _told_otherwise(before, now):
+        raise ValueError(
+            f"the table says other spans or captions of {retold[0]} than when it was split ({len(retold)} such files). "
+            f"Bring new captions as a table of their own (captions), or {way_out}"
         )
 
 
-def _tell_absent(known: Iterable[str], listed: list[str]) -> None:
-    absent = sorted(set(known) - set(listed))
-    if absent:
+def _differs(before: pa.Table, now: pa.Table) -> pa.ChunkedArray:
+    """Which rows have another stamp; two nulls are equal."""
+    mask = pa.array([False] * len(now), pa.bool_())
+    for name in STAMP:
+        values = pc.fill_null(pc.not_equal(before[name], now[name]), False)
+        mask = pc.or_(mask, pc.or_(values, pc.xor(before[name].is_null(), now[name].is_null())))
+    return mask
+
+
+def _told_otherwise(before: pa.Table, now: pa.Table) -> list[str]:
+    """Paths of which a table says something else; a file that is named without a table keeps what one said of it."""
+    paths = []
+    for name in TOLD:
+        told = now[name].is_valid()
+        columns = (now["path"], before[name], now[name])
+        rows = zip(*(column.filter(told).to_pylist() for column in columns), strict=True)
+        paths += [path for path, old, new in rows if old != new]
+    return paths
+
+
+def _tell_absent(known: pa.ChunkedArray, listed: pa.ChunkedArray) -> None:
+    absent = known.filter(pc.invert(pc.is_in(known, value_set=listed)))
+    if len(absent):
         words = (
             "%d files of this corpus are not in VIDEOS now (nor in its LIMIT), e.g. %s; what was made from them stays"
         )
-        logger.info(words, len(absent), absent[0])
-
-
-def _stamp(path: str) -> tuple[int | None, int | None]:
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return None, None
-    return status.st_size, status.st_mtime_ns
+        logger.info(words, len(absent), pc.min(absent))
 
 
 def _stamped(table: pa.Table) -> pa.Table:
-    """Adds size and modification time of each file."""
-    stamps = [_stamp(path) for path in table["path"].to_pylist()]
-    table = table.append_column("size_bytes", pa.array([size for size, _ in stamps], pa.int64()))
-    return table.append_column("mtime_ns", pa.array([mtime for _, mtime in stamps], pa.int64()))
+    """Adds what the listing did not tell: the stamp of each file, and null spans and captions."""
+    if STAMP[0] not in table.column_names:
+        stamps = _of_each(stamp_of, table["path"].to_pylist())
+        for number, name in enumerate(STAMP):
+            values = pa.array([stamp[number] for stamp in stamps], INPUTS.field(name).type)
+            table = table.append_column(name, values)
+    for name in TOLD:
+        if name not in table.column_names:
+            table = table.append_column(name, pa.nulls(len(table), INPUTS.field(name).type))
+    return table
+
+
+def _of_each(function: Callable[[str], Answer], paths: list[str]) -> list[Answer]:
+    """The function's answers; of addresses several at once, since each waits for the network."""
+    if not any(map(is_address, paths)):
+        return [function(path) for path in paths]
+    return list(_pool().map(function, paths))
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """One for good: a file system keeps connections for each thread."""
+    return ThreadPoolExecutor(MANY_REQUESTS)
 
 
 def video_id(path: str) -> str:
-    """20 hex digits over the file's bytes; over its name where it cannot be read, so that `split` can tell why."""
+    """20 hex digits over the file's bytes; over its name where there is none to be read, so that `split` can tell why.
+
+    Raises:
+        OSError: there is no way to an address.
+    """
     digest = hashlib.blake2b(digest_size=10)
     try:
-        with open(path, "rb") as file:
-            while chunk := file.read(HASH_CHUNK_BYTES):
-                digest.update(chunk)
-    except OSError:
+        for chunk in content(path):
+            digest.update(chunk)
+    except OSError as error:
+        if is_address(path) and not isinstance(error, FileNotFoundError):
+            raise
         return unreadable_id(path)
     return digest.hexdigest()
-
-
-def unreadable_id(path: str) -> str:
-    """The id of a file that cannot be read: over its name, so that it has a row like any other."""
-    return hashlib.blake2b(f"unreadable {path}".encode(), digest_size=10).hexdigest()
 
 
 def _group(table: pa.Table, config: InputsConfig) -> Iterator[pa.Table]:
@@ -132,10 +187,24 @@ def first_paths(corpus: Corpus, parts: Iterable[str] | None = None) -> dict[str,
     return owners
 
 
-def input_paths(corpus: Corpus) -> dict[str, list[str]]:
-    """video_id -> paths of all files with that content, in order of listing."""
-    paths: dict[str, list[str]] = defaultdict(list)
-    for part in corpus.parts("inputs"):
-        for row in corpus.read("inputs", part, ["video_id", "path"]).to_pylist():
-            paths[row["video_id"]].append(row["path"])
-    return dict(paths)
+def spans_of(corpus: Corpus, part: str) -> dict[str, list[tuple[float, float]]]:
+    """video_id -> the spans that the user named for the videos of a part of `inputs`, in seconds from the first frame.
+
+    Those of byte copies are united, each span once, sorted. An end of infinity is the end of the file. A video without
+    spans is left out: it is taken whole.
+    """
+    every = _spans(corpus, tuple(corpus.parts("inputs")))
+    ids = corpus.read("inputs", part, ["video_id"])["video_id"].to_pylist()
+    return {video_id: every[video_id] for video_id in ids if video_id in every}
+
+
+@lru_cache(maxsize=1)
+def _spans(corpus: Corpus, parts: tuple[str, ...]) -> dict[str, list[tuple[float, float]]]:
+    """Of all videos; kept, since a worker asks for part after part and copies may be listed anywhere."""
+    found: dict[str, set[tuple[float, float]]] = defaultdict(set)
+    for part in parts:
+        rows = corpus.read("inputs", part, ["video_id", "spans"])
+        for row in rows.filter(rows["spans"].is_valid()).to_pylist():
+            spans = ((span["start_s"], math.inf if span["end_s"] is None else span["end_s"]) for span in row["spans"])
+            found[row["video_id"]].update(spans)
+    return {video_id: sorted(spans) for video_id, spans in found.items()}

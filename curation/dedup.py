@@ -5,8 +5,6 @@ Thin for now: exact duplicates, by content hash and number of frames.
 # pyarrow.compute makes its functions while it is imported, unseen by pyright:
 # pyright: reportAttributeAccessIssue=false
 
-import shutil
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +13,7 @@ from curation.engine import Counts
 from curation.joined import num_rows
 from curation.tables import Corpus
 from shards.schema import CLIPS, DEDUP
+from shards.store import remove_folder
 
 TABLE = "scores/dedup"
 IDENTITY = ["content_hash", "num_frames"]
@@ -106,7 +105,7 @@ def _quality(corpus: Corpus, rows: np.ndarray) -> pa.Table:
 def _write(corpus: Corpus, ranked: pa.Table) -> None:
     """Lays groups and ranks out beside the clips; null where a clip stands alone."""
     # The last part is written last, so after a crash `is_done` is false; nothing of an older pass may stand.
-    shutil.rmtree(corpus.folder(TABLE), ignore_errors=True)
+    remove_folder(corpus.folder(TABLE))
     rows, groups, start = ranked["row"].to_numpy(), ranked.select(DEDUP.names[1:]), 0
     for part in corpus.parts("clips"):
         clip_ids = corpus.read("clips", part, ["clip_id"])

@@ -8,44 +8,35 @@ import json
 import logging
 import os
 import pickle
-import socket
 import sys
+import threading
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from curation.part_work import Counts, Look, PartDone, PartTask, PartWorker, RemoteWorkplace, Workplace
+from shards.places import Place
+from shards.store import note_line
+
+__all__ = ["Counts", "Engine", "PartTask", "PartWorker", "start_ray", "stop_ray"]
+
 logger = logging.getLogger(__name__)
 
-Counts = dict[str, float]
 MAX_WORKER_DEATHS = 2
+LOOK_EVERY_S = 1.0
+LOST_NODE = "node has died"  # Ray's words in the error of an actor that was lost with its machine
 PROJECT = Path(__file__).resolve().parent.parent
 
-
-class PartWorker(ABC):
-    """Does one job's work on one part at a time; keeps models and child processes between parts."""
-
-    @abstractmethod
-    def run(self, part: str) -> Counts:
-        """Does the part, writes its files, and returns what it counted."""
-
-    def close(self) -> None:
-        """Ends what the worker keeps open."""
-        return None
+Tell = Callable[[str, Counts], None]
 
 
-class PartTask(ABC):
-    """Picklable description of a job's work; a frozen dataclass."""
-
-    num_cpus: float = 1
-    num_gpus: float = 0
-
-    @abstractmethod
-    def build(self) -> PartWorker:
-        """Makes the worker, in the process where it will run."""
+def _nobody(part: str, counts: Counts) -> None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -54,10 +45,17 @@ class Engine:
 
     kind: Literal["ray", "local"]
     workers: int | None
-    journal: Path
+    journal: Place
 
-    def run(self, job: str, task: PartTask, parts: Sequence[str], done: Callable[[str, Counts], None]) -> None:
-        """Does every part; calls `done(part, counts)` as each one ends, in any order.
+    def run(self, job: str, task: PartTask, parts: Sequence[str], done: Tell, going: Tell = _nobody) -> None:
+        """Does every part; tells `done(part, counts)` as each one ends, in any order.
+
+        Args:
+            job: its name, for the journal and for errors.
+            task: the work.
+            parts: their names.
+            done: told of each part once.
+            going: told now and then what a part has counted that is not done yet.
 
         Raises:
             ValueError: `workers` is below 1, or no machine has what a worker needs.
@@ -69,90 +67,162 @@ class Engine:
         if not parts:
             return
 
-        def finished(part: str, answer: tuple[Counts, float, str]) -> None:
-            counts, seconds, host = answer
-            self._note(job=job, part=part, seconds=round(seconds, 3), host=host, counts=counts)
-            done(part, counts)
+        def finished(part: str, answer: PartDone) -> None:
+            for warning in answer.warnings:
+                warning.repeat()
+            self._note(job=job, part=part, seconds=round(answer.seconds, 3), host=answer.host, counts=answer.counts)
+            done(part, answer.counts)
 
-        run = _run_on_ray if self.kind == "ray" else _run_here
-        run(job, task, parts, self.workers, finished)
+        if self.kind == "ray":
+            _run_on_ray(job, task, parts, self.workers, finished, going)
+        else:
+            _run_here(task, parts, finished, going)
 
     def _note(self, **entry: object) -> None:
         """Attempts, times and hosts go here and nowhere else: tables stay equal from run to run."""
-        self.journal.mkdir(parents=True, exist_ok=True)
-        with (self.journal / "parts.jsonl").open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps({"time": time.time(), **entry}) + "\n")
+        note_line(self.journal / "parts.jsonl", json.dumps({"time": time.time(), **entry}))
 
 
-class _Timed:
-    """A worker that tells how long a part took and where."""
-
-    def __init__(self, task: PartTask) -> None:
-        self._task = task
-        self._worker: PartWorker | None = None
-
-    def run(self, part: str) -> tuple[Counts, float, str]:
-        start = time.monotonic()
-        self._worker = self._worker or self._task.build()
-        counts = self._worker.run(part)
-        return counts, time.monotonic() - start, socket.gethostname()
-
-    def close(self) -> None:
-        if self._worker is not None:
-            self._worker.close()
+Finished = Callable[[str, PartDone], None]
 
 
-class _RemoteTimed(_Timed):
-    """The same in a Ray actor, which looks for modules where the driver does before it unpickles the task."""
+def _run_here(task: PartTask, parts: Sequence[str], finished: Finished, going: Tell) -> None:
+    workplace, lock = Workplace(task), threading.Lock()
 
-    def __init__(self, search_path: list[str], pickled_task: bytes) -> None:
-        sys.path[:] = [*search_path, *(folder for folder in sys.path if folder not in search_path)]
-        super().__init__(pickle.loads(pickled_task))
+    def look() -> None:
+        with lock:  # a part that is done is never told of as going
+            _tell(workplace.look(), going)
 
-
-def _run_here(
-    job: str, task: PartTask, parts: Sequence[str], workers: int | None, finished: Callable[[str, Any], None]
-) -> None:
-    worker = _Timed(task)
     try:
-        for part in parts:
-            finished(part, worker.run(part))
+        with _every(LOOK_EVERY_S, look):
+            for part in parts:
+                answer = workplace.run(part)
+                with lock:
+                    finished(part, answer)
     finally:
-        worker.close()
+        workplace.close()
+
+
+@contextmanager
+def _every(seconds: float, do: Callable[[], None]) -> Iterator[None]:
+    """Does something now and then in a thread of its own, until the block ends."""
+    ended = threading.Event()
+
+    def repeat() -> None:
+        while not ended.wait(seconds):
+            do()
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _tell(look: Look, going: Tell) -> None:
+    for warning in look.warnings:
+        warning.repeat()
+    if look.part is not None:
+        going(look.part, look.counts)
 
 
 def _run_on_ray(
-    job: str, task: PartTask, parts: Sequence[str], workers: int | None, finished: Callable[[str, Any], None]
+    job: str, task: PartTask, parts: Sequence[str], workers: int | None, finished: Finished, going: Tell
 ) -> None:
-    import ray
-    from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayTaskError, WorkerCrashedError
-
     start_ray()
     _check_fits(job, task)
-    Actor = ray.remote(num_cpus=task.num_cpus, num_gpus=task.num_gpus)(_RemoteTimed)
-    new_actor = partial(Actor.remote, sys.path, pickle.dumps(task))
-    idle = [new_actor() for _ in range(_pool_size(task, workers, len(parts)))]
-    waiting, deaths, running = list(reversed(parts)), dict.fromkeys(parts, 0), {}
+    crew = _Crew(job, task, parts, _pool_size(task, workers, len(parts)))
     try:
-        while waiting or running:
-            while waiting and idle:
-                part, actor = waiting.pop(), idle.pop()
-                running[actor.run.remote(part)] = (part, actor)
-            answer = ray.wait(list(running), num_returns=1)[0][0]
-            part, actor = running.pop(answer)
-            try:
-                finished(part, ray.get(answer))
-                idle.append(actor)
-            except RayTaskError as error:
-                raise error.cause from None  # as in one process; Ray's own words would hide it
-            except (RayActorError, OutOfMemoryError, NodeDiedError, WorkerCrashedError) as error:
-                deaths[part] += 1
-                _refuse_last_death(job, part, deaths[part], error)
-                ray.kill(actor)  # one that is merely out of reach must not go on with the part
-                waiting.append(part)
-                idle.append(new_actor())
+        while crew.has_work():
+            for part, answer in crew.wait():
+                finished(part, answer)
+            crew.look(going)
     finally:
-        _end(idle + [actor for _, actor in running.values()])
+        crew.end()
+
+
+class _Crew:
+    """Actors, each at one part at a time, and the parts that wait for one."""
+
+    def __init__(self, job: str, task: PartTask, parts: Sequence[str], size: int) -> None:
+        import ray
+
+        self._job, self._waiting, self._deaths = job, list(reversed(parts)), Counter[str]()
+        # Looks have a thread of their own, so that they are answered while a part is at work.
+        needs: Any = {"num_cpus": task.num_cpus, "num_gpus": task.num_gpus, "concurrency_groups": {"looks": 1}}
+        self._new_actor = partial(ray.remote(**needs)(RemoteWorkplace).remote, sys.path, pickle.dumps(task))
+        self._idle = [self._new_actor() for _ in range(size)]
+        self._running: dict[Any, tuple[str, Any]] = {}
+        self._asked: dict[Any, Any] = {}
+        self._looked = time.monotonic()
+
+    def has_work(self) -> bool:
+        """Whether a part is not done yet."""
+        return bool(self._waiting or self._running)
+
+    def wait(self) -> Iterator[tuple[str, PartDone]]:
+        """Gives out parts, waits a moment for one to end, and gives its answer."""
+        import ray
+
+        while self._waiting and self._idle:
+            part, actor = self._waiting.pop(), self._idle.pop()
+            self._running[actor.run.remote(part)] = (part, actor)
+        self._dismiss_idle()
+        for answer in ray.wait(list(self._running), num_returns=1, timeout=LOOK_EVERY_S)[0]:
+            part, actor = self._running.pop(answer)
+            done = self._take(part, actor, answer)
+            if done is not None:
+                self._idle.append(actor)
+                yield part, done
+
+    def _take(self, part: str, actor: Any, answer: Any) -> PartDone | None:
+        """What an actor answered; None where it died, and the part waits for another one."""
+        import ray
+        from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayTaskError, WorkerCrashedError
+
+        try:
+            return ray.get(answer)
+        except RayTaskError as error:
+            raise error.cause from None  # as in one process; Ray's own words would hide it
+        except (RayActorError, OutOfMemoryError, NodeDiedError, WorkerCrashedError) as error:
+            if not isinstance(error, NodeDiedError) and LOST_NODE not in str(error):  # the part has no share in that
+                self._deaths[part] += 1
+            _refuse_last_death(self._job, part, self._deaths[part], error)
+            ray.kill(actor)  # one that is merely out of reach must not go on with the part
+            self._waiting.append(part)
+            self._idle.append(self._new_actor())
+            return None
+
+    def _dismiss_idle(self) -> None:
+        """Ends who has nothing left to do: a newcomer may need the room, on what is left of a cluster."""
+        if not self._waiting:
+            _end(self._idle)
+            self._idle.clear()
+
+    def look(self, going: Tell) -> None:
+        """Asks all who are at work how they fare, and tells what those answered who were asked before."""
+        import ray
+        from ray.exceptions import RayError
+
+        if time.monotonic() - self._looked < LOOK_EVERY_S:
+            return
+        self._looked = time.monotonic()
+        answered = ray.wait(list(self._asked), num_returns=len(self._asked), timeout=0)[0] if self._asked else []
+        at_work = {part for part, _ in self._running.values()}
+        for answer in answered:
+            del self._asked[answer]
+            with suppress(RayError):  # its death is found by the part
+                look = ray.get(answer)
+                _tell(look, going if look.part in at_work else _nobody)
+        for _, actor in self._running.values():
+            if actor not in self._asked.values():
+                self._asked[actor.look.options(concurrency_group="looks").remote()] = actor
+
+    def end(self) -> None:
+        """Ends all actors."""
+        _end(self._idle + [actor for _, actor in self._running.values()])
 
 
 def _refuse_last_death(job: str, part: str, deaths: int, error: Exception) -> None:

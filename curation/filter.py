@@ -1,11 +1,10 @@
 """Job 4: the rules of each set read the scores and say which clips are rejected, and by what. It alone rejects.
 
-A rule becomes bounds, each with its own reason; a clip fails a bound or it does not, whatever the others say. Only the
-choice among duplicates looks at the other reasons, so it comes last.
+A rule becomes bounds, each with its own reason; a clip fails a bound or it does not, whatever the others say. So does
+one on the block list. Only the choice among duplicates looks at the other reasons, so it comes last.
 """
 
 import logging
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
@@ -13,6 +12,8 @@ from hashlib import blake2b
 import numpy as np
 import pyarrow as pa
 
+from curation.block import REASON as BLOCKED
+from curation.block import blocked_videos, digest, is_blocked, read_block_list
 from curation.config import CurateConfig, RuleSet
 from curation.dedup import spare_rows
 from curation.engine import Counts
@@ -21,7 +22,7 @@ from curation.joined import KEY, Joined, join
 from curation.rules import Bound, check, resolve
 from curation.tables import Corpus
 from shards.schema import VERDICTS
-from shards.store import write_json
+from shards.store import remove_folder, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -36,11 +37,13 @@ class Verdict:
     bounds: list[Bound]
     failed: np.ndarray
     """(reasons, rows) bool: which clip failed what."""
+    is_blocking: bool = False
+    """Whether there is a block list."""
 
     @property
     def reasons(self) -> list[str]:
-        """One for each row of `failed`: the bounds' in order, then `duplicate`."""
-        return [*(bound.reason for bound in self.bounds), DUPLICATE]
+        """One for each row of `failed`: the bounds' in order, then `blocked` with a block list, then `duplicate`."""
+        return [*(bound.reason for bound in self.bounds), *([BLOCKED] if self.is_blocking else []), DUPLICATE]
 
     def counts(self) -> Counts:
         """`clips`, `kept` and `rejected`; the last two sum to the first."""
@@ -71,11 +74,36 @@ def run(corpus: Corpus, config: CurateConfig) -> dict[str, Counts]:
         check(name, rule_set, wide.numeric())
     used = {rule.column for rule_set in config.sets.values() for rule in rule_set.rules}
     rows = wide.prove([*used, "duplicate_group"])
-    members = _members(wide)
-    return {name: _filter_set(wide, name, rule_set, rows, members) for name, rule_set in config.sets.items()}
+    about = _About(rows, _members(wide), entries := read_block_list(config.block_list), _blocked(wide, entries))
+    return {name: _filter_set(wide, name, rule_set, about) for name, rule_set in config.sets.items()}
 
 
-def judge(rule_set: RuleSet, rows: int, read: Callable[[str], np.ndarray], members: pa.Table) -> Verdict:
+@dataclass(frozen=True)
+class _About:
+    """What all sets of a corpus have in common."""
+
+    rows: int
+    members: pa.Table
+    entries: frozenset[str]
+    blocked: np.ndarray | None
+
+
+def _blocked(wide: Joined, entries: frozenset[str]) -> np.ndarray | None:
+    """Which clips are on the block list, (rows,) bool; None without one."""
+    if not entries:
+        return None
+    videos = blocked_videos(wide.corpus, entries)
+    parts = [is_blocked(wide.read(part, [KEY, "video_id"]), entries, videos).to_numpy() for part in wide.parts()]
+    return np.concatenate([np.zeros(0, bool), *parts])
+
+
+def judge(
+    rule_set: RuleSet,
+    rows: int,
+    read: Callable[[str], np.ndarray],
+    members: pa.Table,
+    blocked: np.ndarray | None = None,
+) -> Verdict:
     """Applies a rule set that `check` let pass to all clips of a corpus.
 
     Args:
@@ -83,19 +111,21 @@ def judge(rule_set: RuleSet, rows: int, read: Callable[[str], np.ndarray], membe
         rows: number of clips.
         read: gives a column as (rows,) numbers, NaN for null.
         members: clips that have duplicates: `row`, `duplicate_group`, `duplicate_rank`.
+        blocked: (rows,) bool, which clips are on the block list; None where there is none.
     """
     failed: dict[Bound, np.ndarray] = {}
     for rule in rule_set.rules:
         values = read(rule.column)
         # Two rules on one column may both reject nulls: that is one bound.
         failed |= {bound: bound.fails(values) for bound in resolve(rule, values[~np.isnan(values)])}
-    matrix = np.zeros((len(failed) + 1, rows), bool)
-    for index, mask in enumerate(failed.values()):
+    masks = [*failed.values(), *([] if blocked is None else [blocked])]
+    matrix = np.zeros((len(masks) + 1, rows), bool)
+    for index, mask in enumerate(masks):
         matrix[index] = mask
     if rule_set.duplicates == "best":
         passed = np.logical_not(matrix[:, members["row"].to_numpy()].any(axis=0))
         matrix[-1, spare_rows(members.append_column("passed", pa.array(passed)))] = True
-    return Verdict(list(failed), matrix)
+    return Verdict(list(failed), matrix, blocked is not None)
 
 
 def numbers(column: pa.ChunkedArray) -> np.ndarray:
@@ -122,10 +152,10 @@ def _members(wide: Joined) -> pa.Table:
     return pa.table({"row": rows, **members})
 
 
-def _filter_set(wide: Joined, name: str, rule_set: RuleSet, rows: int, members: pa.Table) -> Counts:
-    verdict = judge(rule_set, rows, lambda column: _read_loud(wide, name, column), members)
+def _filter_set(wide: Joined, name: str, rule_set: RuleSet, about: _About) -> Counts:
+    verdict = judge(rule_set, about.rows, lambda column: _read_loud(wide, name, column), about.members, about.blocked)
     table = f"verdicts/{name}"
-    shutil.rmtree(wide.corpus.folder(table), ignore_errors=True)
+    remove_folder(wide.corpus.folder(table))
     start = 0
     for part in wide.parts():
         clip_ids = wide.read(part, [KEY])
@@ -133,9 +163,11 @@ def _filter_set(wide: Joined, name: str, rule_set: RuleSet, rows: int, members: 
         rejected_by = reason_lists(mine, verdict.reasons)
         wide.corpus.write(table, part, clip_ids.append_column("rejected_by", rejected_by), VERDICTS)
         start += len(clip_ids)
-    write_json(wide.corpus.folder(table) / "rules.json", _record(rule_set, verdict))
+    write_json(wide.corpus.folder(table) / "rules.json", _record(rule_set, verdict, about.entries))
     if not verdict.counts()["kept"]:
-        logger.warning("set %s KEEPS NOTHING of %d clips: see its rules.json for what each rule rejects", name, rows)
+        logger.warning(
+            "set %s KEEPS NOTHING of %d clips: see its rules.json for what each rule rejects", name, about.rows
+        )
     return verdict.counts()
 
 
@@ -148,12 +180,13 @@ def _read_loud(wide: Joined, name: str, column: str) -> np.ndarray:
     return values
 
 
-def _record(rule_set: RuleSet, verdict: Verdict) -> dict:
+def _record(rule_set: RuleSet, verdict: Verdict, entries: frozenset[str]) -> dict:
     kept = np.packbits(~verdict.failed.any(axis=0))
     bounds = [{"reason": bound.reason, "limit": bound.limit} for bound in verdict.bounds if bound.kind != "null"]
     return {
         **asdict(rule_set),
         "config_hash": config_hash(describe(rule_set)),
+        "block_list": digest(entries),
         "kept_hash": blake2b(kept.tobytes(), digest_size=8).hexdigest(),
         "resolved": bounds,
         "counts": verdict.counts(),

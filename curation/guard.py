@@ -11,10 +11,11 @@ from pathlib import Path
 from curation.config import LimitsConfig
 from curation.scorer import Resources
 from curation.tables import Corpus
-from shards.store import read_json, write_json
+from shards.places import Place
+from shards.store import move_folder, read_json, write_json
 
 # These change how long it takes, not what comes out.
-RUN_ONLY: dict[type, set[str]] = {LimitsConfig: {"wall_s", "attempts"}}
+RUN_ONLY: dict[type, set[str]] = {LimitsConfig: {"wall_s", "silence_s", "memory_bytes", "attempts"}}
 LOCAL_PREFIX = "local-dir:"
 LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "scenedetect-headless", "torch", "open-clip-torch")
 
@@ -94,7 +95,7 @@ def changes(corpus: Corpus, table: str, description: object) -> list[str] | None
     return [f"{key} was {old.get(key)!r}, is {new.get(key)!r}" for key in keys]
 
 
-def _record(corpus: Corpus, table: str) -> Path:
+def _record(corpus: Corpus, table: str) -> Place:
     return corpus.folder(table) / "config.json"
 
 
@@ -110,7 +111,7 @@ def _versions() -> dict[str, str]:
     return {name: version(name) for name in LIBRARIES}
 
 
-def move_aside(corpus: Corpus, tables: Sequence[str]) -> Path | None:
+def move_aside(corpus: Corpus, tables: Sequence[str]) -> Place | None:
     """Moves tables to `aside/<time>/`, in this order; returns that folder, or None where none of them stands.
 
     What was built on a table must come before it: killed in between, the next run makes anew what is gone.
@@ -120,7 +121,5 @@ def move_aside(corpus: Corpus, tables: Sequence[str]) -> Path | None:
         return None
     aside = corpus.root / "aside" / time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     for table in standing:
-        target = aside / table
-        target.parent.mkdir(parents=True, exist_ok=True)
-        corpus.folder(table).rename(target)
+        move_folder(corpus.folder(table), aside / table)
     return aside

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from curation import dedup, filter, pack, stats
-from curation.captions import Captions, write_captions
+from curation import dedup, filter, pack, retry, stats
+from curation.block import blocked_videos, read_block_list
+from curation.caption_rows import write_captions
+from curation.captions import Captions
 from curation.config import CurateConfig
-from curation.corpus import first_paths, update_inputs
+from curation.corpus import update_inputs
 from curation.engine import Engine, PartTask
 from curation.force import force
 from curation.funnel import broken, render
@@ -21,7 +23,9 @@ from curation.safe_score import table_name
 from curation.score import ScoreTask, check_scorers, group_by_resources
 from curation.split import SplitTask
 from curation.tables import Corpus
+from curation.unique import unique_videos
 from shards.schema import CLIPS, DEDUP
+from shards.store import remove_temporaries
 
 
 @dataclass(frozen=True)
@@ -33,30 +37,33 @@ class Curation:
     engine: Engine
     screen: Screen
 
-    def run(self, jobs: Sequence[str], forced: str | None, started: Callable[[], None]) -> None:
+    def run(
+        self, jobs: Sequence[str], forced: str | None, started: Callable[[], None], retried: str | None = None
+    ) -> None:
         """Runs jobs, in the order of the flow.
 
         Args:
             jobs: names.
             forced: job whose old tables are moved aside first.
             started: called once all is found to be in order, before anything is written.
+            retried: status of the videos that `split` reads again.
 
         Raises:
             ValueError: the configuration or the inputs are wrong; says what and the way out.
         """
-        listed, captions = self._check(jobs, forced)
+        listed, captions = self._check(jobs, forced, retried)
         started()
         if forced and forced != "pack":
             self.screen.say(force(self.corpus, self.config, forced))
         for job in jobs:
             if job == "split":
-                self.split(listed, captions)
+                self.split(listed, captions, retried)
             elif job == "pack":
                 self.pack(forced == "pack")
             else:
                 getattr(self, job)()
 
-    def _check(self, jobs: Sequence[str], forced: str | None) -> tuple[pa.Table | None, Captions]:
+    def _check(self, jobs: Sequence[str], forced: str | None, retried: str | None) -> tuple[pa.Table | None, Captions]:
         """Finds what can be known to fail before any work is done; gives the files and the captions it read for it."""
         corpus, config = self.corpus, self.config
         self._check_rules()
@@ -64,13 +71,14 @@ class Curation:
             pack.check(config.pack)
         listed = sample_stably(list_videos(config.videos), config.limit) if "split" in jobs and config.videos else None
         captions = Captions(config.captions if "split" in jobs else None)
+        read_block_list(config.block_list)
         if "split" in jobs and forced != "split":
             refuse_changed(corpus, "split", "clips", describe(config.split))
         if "score" in jobs:
             if forced not in ("split", "score"):
                 for table, description in self._score_descriptions().items():
                     refuse_changed(corpus, "score", table, description)
-            self._prepare_scorers(listed, forced)
+            self._prepare_scorers(listed, forced or retried)
         return listed, captions
 
     def _check_rules(self) -> None:
@@ -79,13 +87,13 @@ class Curation:
         for name, rule_set in self.config.sets.items():
             check_rules(name, rule_set, [f.name for f in fields if is_number(f.type)])
 
-    def _prepare_scorers(self, listed: pa.Table | None, forced: str | None) -> None:
+    def _prepare_scorers(self, listed: pa.Table | None, renewed: str | None) -> None:
         """Prepares those that have something left to do, as far as can be told before `split`."""
         parts = self.corpus.parts("inputs")
         known = set(self.corpus.read_all("inputs", ["path"])["path"].to_pylist()) if parts else set()
         is_new = not parts or (listed is not None and not known.issuperset(listed["path"].to_pylist()))
         for name, scorer in self.config.scorers.items():
-            if is_new or forced or self.corpus.parts(table_name(name)) != parts:
+            if is_new or renewed or self.corpus.parts(table_name(name)) != parts:
                 try:
                     scorer.prepare()
                 except ValueError as error:
@@ -95,10 +103,10 @@ class Curation:
         return {table_name(name): describe(scorer) for name, scorer in self.config.scorers.items()}
 
     def _run_parts(self, job: str, task: PartTask, parts: Sequence[str]) -> None:
-        with self.screen.parts(job, len(parts)) as done:
-            self.engine.run(job, task, parts, done)
+        with self.screen.follow(job, len(parts)) as progress:
+            self.engine.run(job, task, parts, progress.done, progress.going)
 
-    def split(self, listed: pa.Table | None, captions: Captions) -> None:
+    def split(self, listed: pa.Table | None, captions: Captions, retried: str | None = None) -> None:
         """Job 1 and the captions of its clips."""
         corpus, config = self.corpus, self.config
         if listed is not None:
@@ -107,13 +115,39 @@ class Curation:
         if not corpus.parts("inputs"):
             raise ValueError(f"{corpus.root} has no inputs yet; name footage with VIDEOS=<folder|glob|table>")
         claim(corpus, "split", "clips", describe(config.split))
+        if retried:
+            self._retry(retried)
         todo = [part for part in corpus.parts("inputs") if not corpus.has("videos", part)]
         if todo:
-            self._run_parts("split", SplitTask(corpus, config.split, first_paths(corpus, todo)), todo)
+            self._split(todo)
         else:
             self._nothing_to_do("split", "videos")
         if write_captions(corpus, captions):
             self.screen.say(f"captions: {len(corpus.read_all('captions', ['clip_id']))} for the clips")
+
+    def _retry(self, status: str) -> None:
+        again = retry.chosen(self.corpus, status)
+        if not again:
+            self.screen.say(f"RETRY={status}: no video is {status}")
+            return
+        with retry.side_corpus(self.corpus) as side:
+            task = SplitTask(self.corpus, self.config.split, {}, again, self._blocked(), side)
+            self._read_videos(f"retry {status}", task, list(again), sum(map(len, again.values())))
+            self.screen.say(f"RETRY={status}: {retry.take_over(self.corpus, side, again)}")
+
+    def _split(self, parts: Sequence[str]) -> None:
+        unique = unique_videos(self.corpus)
+        copies = {part: unique.copies.get(part, frozenset()) for part in parts}
+        task = SplitTask(self.corpus, self.config.split, copies, blocked=self._blocked())
+        self._read_videos("split", task, parts, sum(unique.num_videos[part] for part in parts))
+
+    def _read_videos(self, job: str, task: SplitTask, parts: Sequence[str], num_videos: int) -> None:
+        with self.screen.follow(job, num_videos, "videos") as progress:
+            self.engine.run(job, task, parts, progress.done, progress.going)
+        remove_temporaries(self.corpus.folder("proxies"))  # of workers that were killed
+
+    def _blocked(self) -> frozenset[str]:
+        return blocked_videos(self.corpus, read_block_list(self.config.block_list))
 
     def score(self) -> None:
         """Job 2."""

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pyarrow.types as types
 
 from curation.tables import Corpus
+from shards import store
 from shards.schema import CLIP_ID, CLIPS
 
 KEY = CLIP_ID.name
@@ -128,7 +128,7 @@ def read_mirror(corpus: Corpus, table: str, part: str, clip_ids: pa.ChunkedArray
 
 def num_rows(corpus: Corpus, table: str, part: str) -> int:
     """Rows of a part, by the metadata of its file alone."""
-    return pq.read_metadata(corpus.path(table, part)).num_rows
+    return store.num_rows(corpus.path(table, part))
 
 
 def is_number(dtype: pa.DataType) -> bool:
@@ -150,4 +150,5 @@ def _schema(corpus: Corpus, table: str) -> pa.Schema:
     parts = corpus.parts(table)
     if not parts:
         raise ValueError(f"{corpus.folder(table)} has no part yet: run the job that writes it first")
-    return pq.read_schema(corpus.path(table, parts[0]))
+    with store.parquet_file(corpus.path(table, parts[0])) as file:
+        return file.schema_arrow

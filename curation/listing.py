@@ -1,15 +1,21 @@
-"""Which files a user names: a folder, a glob, a file or a table; and a stable sample of them."""
+"""Which files a user names: a folder, a glob, a file or a table, local or at an address; and a stable sample."""
 
 import glob
 import hashlib
 import logging
+import os
 from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
+from upath import UPath
 
-from curation.user_table import TABLE_SUFFIXES, read_user_table, resolved
-from shards.schema import INPUTS
+from curation.addresses import listed_at
+from curation.stamp import STAMP
+from curation.user_table import TABLE_SUFFIXES
+from curation.video_table import read_video_table
+from shards.places import is_address, place
+from shards.schema import INPUTS, from_rows
 
 logger = logging.getLogger(__name__)
 
@@ -17,82 +23,97 @@ VIDEO_SUFFIXES = frozenset(
     ".mp4 .m4v .mov .mkv .webm .avi .ts .m2ts .mts .mpg .mpeg .3gp .3g2 .flv .wmv .asf .ogv .mxf .gif .h264 .264 .h265"
     " .hevc .265 .ivf .obu .vob .y4m".split()
 )
+LISTED = pa.schema([INPUTS.field(name) for name in ("path", *STAMP)])
 
 
 def list_videos(videos: str) -> pa.Table:
-    """The files that `videos` names, sorted by path: column `path` (absolute), and a table's other columns.
+    """The files that `videos` names, sorted by path: column `path` (absolute, or an address), and what else is known.
+
+    A table gives its columns as `read_video_table` says; a listing at an address the columns of STAMP.
 
     Args:
         videos: a folder (searched below), a glob, or a table (.parquet, .csv, .jsonl) with a `path` column, whose
-            relative paths count from the table's folder.
+            relative paths count from the table's folder; each local, or at an address such as `s3://bucket/folder`.
 
     Raises:
         ValueError: nothing is there, the table has no `path` column or a row without a path, or a name is not UTF-8;
             says what to do.
+        OSError: there is no way to the address.
     """
-    source = Path(videos).expanduser()
+    source = place(videos)
+    if not isinstance(source, Path):
+        return _at_address(source, videos)
     if source.is_dir():
         return _named(_videos_below(source), videos)
     if source.suffix.lower() in TABLE_SUFFIXES and source.is_file():
         return _from_table(source)
     if source.is_file():
-        return _named([source], videos)
-    if "://" in videos:
-        raise ValueError(f"VIDEOS={videos}: addresses are not read yet; copy the files and name the local folder")
-    found = [Path(path) for path in glob.glob(str(source), recursive=True)]
+        return _named([str(source)], videos)
+    found = glob.glob(str(source), recursive=True)
     if not found and not glob.has_magic(videos):
         raise ValueError(f"VIDEOS={videos}: there is no such folder or file")
-    return _named([path for path in found if path.is_file()], videos)
+    return _named([path for path in found if os.path.isfile(path)], videos)
 
 
-def _videos_below(folder: Path) -> list[Path]:
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    others = Counter(path.suffix.lower() or "(no suffix)" for path in files if not _is_video(path))
+def _at_address(source: UPath, videos: str) -> pa.Table:
+    """As `list_videos`; a folder is a prefix there, so what `videos` names is known once it has been listed."""
+    found = listed_at(source)
+    if source.suffix.lower() in TABLE_SUFFIXES and list(found) == [str(source)]:
+        return read_video_table(source)
+    is_folder = any(path.startswith(f"{str(source).rstrip('/')}/") for path in found)
+    chosen = _only_videos(list(found), videos) if is_folder else list(found)
+    if not chosen:
+        raise _nothing(videos)
+    return from_rows([{"path": path, **dict(zip(STAMP, found[path], strict=True))} for path in sorted(chosen)], LISTED)
+
+
+def _videos_below(folder: Path) -> list[str]:
+    return _only_videos([str(path) for path in folder.rglob("*") if path.is_file()], str(folder))
+
+
+def _only_videos(files: list[str], folder: str) -> list[str]:
+    others = Counter(_suffix(path) or "(no suffix)" for path in files if _suffix(path) not in VIDEO_SUFFIXES)
     if others:
         listed = ", ".join(f"{count} {_printable(suffix)}" for suffix, count in others.most_common())
-        logger.info("%s: files that are no video by their suffix are not listed: %s", folder, listed)
-    return [path for path in files if _is_video(path)]
+        logger.info("%s: files that are no video by their suffix are not listed: %s", _printable(folder), listed)
+    return [path for path in files if _suffix(path) in VIDEO_SUFFIXES]
 
 
-def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES
+def _suffix(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
 
 
 def _printable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def _named(paths: list[Path], videos: str) -> pa.Table:
+def _named(paths: list[str], videos: str) -> pa.Table:
     if not paths:
-        suffixes = " ".join(sorted(VIDEO_SUFFIXES))
-        raise ValueError(f"VIDEOS={_printable(videos)}: no video file there (looked for {suffixes})")
-    return pa.table({"path": _storable(sorted({str(path.resolve()) for path in paths}))})
+        raise _nothing(videos)
+    return pa.table({"path": _storable(sorted({str(Path(path).resolve()) for path in paths}))})
+
+
+def _nothing(videos: str) -> ValueError:
+    suffixes = " ".join(sorted(VIDEO_SUFFIXES))
+    return ValueError(f"VIDEOS={_printable(videos)}: no video file there (looked for {suffixes})")
 
 
 def _storable(paths: list[str]) -> pa.Array:
     """The paths as a column: tables hold UTF-8 alone, and a file under an escaped name could not be opened later."""
     for path in map(Path, paths):
-        for place in (*reversed(path.parents), path):
-            if _printable(place.name) != place.name:
+        for step in (*reversed(path.parents), path):
+            if _printable(step.name) != step.name:
                 raise ValueError(
-                    f"{str(place.parent)!r} holds {place.name!r}: that name is not UTF-8 and cannot stand in a table. "
+                    f"{str(step.parent)!r} holds {step.name!r}: that name is not UTF-8 and cannot stand in a table. "
                     "Rename it (convmv does so for whole folders), or move it out of VIDEOS"
                 )
     return pa.array(paths, pa.string())
 
 
 def _from_table(source: Path) -> pa.Table:
-    table = read_user_table(source)
-    if "path" not in table.column_names:
-        raise ValueError(f"VIDEOS={source}: no column `path`; it has {', '.join(table.column_names) or 'none'}")
-    clash = set(table.column_names) & (set(INPUTS.names) - {"path"})
-    if clash:
-        raise ValueError(f"VIDEOS={source}: rename the columns {sorted(clash)}; Rushes writes columns of that name")
-    paths = _storable(resolved(table, source))
-    table = table.set_column(table.column_names.index("path"), "path", paths)
-    if len(set(paths.to_pylist())) < len(table):
-        raise ValueError(f"VIDEOS={source}: the same path stands in more than one row; name each file once")
-    return table.sort_by("path")
+    table = read_video_table(source)
+    _storable([path for path in table["path"].to_pylist() if not is_address(path)])
+    return table
 
 
 def sample_stably(table: pa.Table, limit: int | None) -> pa.Table:

@@ -9,13 +9,12 @@ import json
 import logging
 from collections.abc import Iterator
 from hashlib import blake2b
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from curation import guard
+from curation.block import read_block_list, refuse_older_verdicts
 from curation.config import CurateConfig, PackConfig
 from curation.engine import Counts
 from curation.joined import KEY
@@ -23,7 +22,8 @@ from curation.pack_plan import PLAN, SPLITS, make_plan, set_files
 from curation.pack_worker import PackTask, encode_settings
 from curation.tables import Corpus
 from shards.encode import check_settings
-from shards.store import read_json, write_json, write_table
+from shards.places import Place
+from shards.store import num_rows, read_json, write_json, write_table
 from shards.writer import index_path, write_manifest
 
 logger = logging.getLogger(__name__)
@@ -53,9 +53,10 @@ def describe(corpus: Corpus, config: CurateConfig, set_name: str) -> dict:
     How they are packed, the rules, the clips that these kept, their captions, and how their scores were made.
 
     Raises:
-        ValueError: the set has no verdicts.
+        ValueError: the set has no verdicts, or its verdicts do not know the block list as it is now.
     """
     rules, kept = _rules(corpus, set_name), []
+    refuse_older_verdicts(corpus, set_name, rules, read_block_list(config.block_list))
     captions = blake2b(digest_size=16)
     for part in corpus.parts(f"verdicts/{set_name}"):
         mine = _kept_ids(corpus, set_name, part)
@@ -125,7 +126,7 @@ def finish(corpus: Corpus, set_name: str) -> Counts:
     counts: Counts = {"kept": planned["kept"]}
     for split in SPLITS:
         counts[split] = write_manifest(files.root / split, planned["config_hash"])["num_samples"]
-    counts["failed"] = sum(pq.read_metadata(files.failures(part)).num_rows for part in planned["parts"])
+    counts["failed"] = sum(num_rows(files.failures(part)) for part in planned["parts"])
     if counts["kept"] != sum(counts[part] for part in (*SPLITS, "failed")):
         raise RuntimeError(f"{files.root}: kept is not packed + failed: {counts}; say FORCE=pack to pack it anew")
     _warn(files.root, counts)
@@ -133,7 +134,7 @@ def finish(corpus: Corpus, set_name: str) -> Counts:
     return counts
 
 
-def _warn(root: Path, counts: Counts) -> None:
+def _warn(root: Place, counts: Counts) -> None:
     if not counts["kept"]:
         logger.warning("%s is EMPTY: the rules kept no clip; there is nothing to train on", root)
     elif not counts["train"] or not counts["val"]:

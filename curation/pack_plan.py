@@ -8,14 +8,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.config import CurateConfig
 from curation.joined import KEY, Joined, join, read_mirror
+from curation.stamp import STAMP
 from curation.tables import Corpus
+from shards.places import Place
 from shards.schema import DEDUP, INPUTS, SAMPLE, SPAN, from_rows
 from shards.writer import MANIFEST
 
@@ -24,10 +25,9 @@ logger = logging.getLogger(__name__)
 SPLITS = ("train", "val")
 MEASURED = {"fps", "width", "height"}
 """Fields of a sample that are known once it is encoded. The number of frames is known before, so that it is checked."""
-STAMP = ("size_bytes", "mtime_ns")
-"""What a plan holds beside a sample: the source as it was when it was listed, so that another is not cut instead."""
+# Beside a sample a plan holds its source as it was when it was listed, so that another is not cut instead.
 PLAN = pa.schema([*(f for f in SAMPLE if f.name not in MEASURED), *(INPUTS.field(name) for name in STAMP)])
-SIGNALS = ["luma_mean", "luma_std", "frame_difference", "sharpness"]
+SIGNALS = ["luma_mean", "luma_std", "frame_difference", "black_share", "sharpness", "blockiness"]
 FROM_CLIPS = ["video_id", *(column.name for column in SPAN), "num_frames", "duration_s"]
 GROUP = DEDUP.field("duplicate_group").name
 GIANT_SHARE, GIANT_MIN_CLIPS = 0.2, 100
@@ -37,27 +37,27 @@ GIANT_SHARE, GIANT_MIN_CLIPS = 0.2, 100
 class SetFiles:
     """Where the files of one packed set lie."""
 
-    root: Path
+    root: Place
 
-    def tar(self, part: str) -> Path:
+    def tar(self, part: str) -> Place:
         """A shard, by its part's name, e.g. `train/00000`."""
         return self.root / f"{part}.tar"
 
-    def plan(self, part: str) -> Path:
+    def plan(self, part: str) -> Place:
         """The rows that a shard is made from."""
         return self.root / "plan" / f"{part.replace('/', '-')}.parquet"
 
-    def failures(self, part: str) -> Path:
+    def failures(self, part: str) -> Place:
         """The clips of a shard's plan that are not in it."""
         return self.root / "failures" / f"{part.replace('/', '-')}.parquet"
 
     @property
-    def plan_list(self) -> Path:
+    def plan_list(self) -> Place:
         """Names of all shards; it stands once the whole plan does."""
         return self.root / "plan" / "plan.json"
 
     @property
-    def manifest(self) -> Path:
+    def manifest(self) -> Place:
         """What was packed; it stands once the whole set does."""
         return self.root / MANIFEST
 

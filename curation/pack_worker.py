@@ -3,19 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import pyarrow.parquet as pq
-
+from curation.addresses import open_source
 from curation.child import Child, ChildDied, ChildUnavailable
 from curation.config import LimitsConfig, PackConfig
 from curation.engine import Counts, PartTask, PartWorker
 from curation.joined import KEY
-from curation.pack_plan import STAMP, set_files
-from curation.stamp import refuse_changed
+from curation.pack_plan import set_files
+from curation.stamp import STAMP, refuse_changed
 from curation.tables import Corpus
 from shards.encode import EncodedClip, EncodeSettings, cut_clip
 from shards.sample import Sample
 from shards.schema import FAILURES, from_rows
-from shards.store import write_table
+from shards.store import parquet_file, write_table
 from shards.video import VideoError
 from shards.writer import write_shard
 
@@ -57,11 +56,13 @@ class PackWorker(PartWorker):
     def __init__(self, task: PackTask) -> None:
         self._files, self._limits = set_files(task.corpus, task.set_name), task.limits
         self._settings = encode_settings(task.config)
-        self._child = Child(task.limits.wall_s, task.limits.attempts)
+        limits = task.limits
+        self._child = Child(limits.wall_s, limits.attempts, memory_bytes=limits.memory_bytes)
 
     def run(self, part: str) -> Counts:
         """Writes the shard and lists the clips that failed; the index comes last."""
-        rows = pq.ParquetFile(self._files.plan(part)).read().to_pylist()
+        with parquet_file(self._files.plan(part)) as plan:
+            rows = plan.read().to_pylist()
         index = write_shard(self._files.tar(part), self._samples(part, rows))
         failed = len(rows) - len(index)
         return {"packed": len(index), "failed": failed, "retried": self._child.take_retried()}
@@ -105,10 +106,16 @@ class PackWorker(PartWorker):
         """Cuts in the child; what is raised there is final, a death of the child is tried again up to the limit."""
         span = (row["path"], row["start_pts"], row["end_pts"])
         try:
-            return self._child.call(cut_clip, *span, self._settings, self._limits.max_pixels)
+            return self._child.call(cut_listed, *span, self._settings, self._limits)
         except ChildDied as error:
             raise VideoError(str(error)) from error
         except (VideoError, OSError, ChildUnavailable):  # but for the first: our own machine fails, not the video
             raise
         except Exception as error:  # whatever a poisonous file provokes costs this clip alone
             raise VideoError(f"{type(error).__name__}: {error}") from error
+
+
+def cut_listed(path: str, start_pts: int, end_pts: int, settings: EncodeSettings, limits: LimitsConfig) -> EncodedClip:
+    """As `cut_clip`, of a local file or of one at an address; runs in the child."""
+    with open_source(path, limits.max_copy_bytes) as source:
+        return cut_clip(source, start_pts, end_pts, settings, limits.max_pixels)

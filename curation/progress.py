@@ -1,8 +1,8 @@
-"""What a person sees while a job runs: a bar on a terminal, a line now and then elsewhere."""
+"""What a person sees while a job runs: a bar on a terminal, a line now and then elsewhere, a line at the end."""
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -11,6 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from curation.engine import Counts
 
 LINE_EVERY_S = 10.0
+RATES = {"frames": "frames/s"}  # counts that are told as a speed
+HOURS = {"footage_s": "of footage"}
 
 
 class Screen:
@@ -24,51 +26,77 @@ class Screen:
         self._console.print(text, markup=False)
 
     @contextmanager
-    def parts(self, job: str, total: int) -> Iterator["PartsDone"]:
-        """Follows the parts of a job; ends with a line that sums up."""
-        done = PartsDone(self, job, total)
+    def follow(self, job: str, total: int, unit: str = "parts") -> Iterator["Following"]:
+        """Follows the parts of a job; ends with a line that sums up.
+
+        Args:
+            job: its name.
+            total: how many of `unit` there are to do.
+            unit: what is counted off: `parts`, or a count that the parts tell of.
+        """
+        following = Following(self, job, total, unit)
         if self._console.is_terminal:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[counts]}"),
-            )
+            told = TextColumn("{task.fields[told]}")
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit), told)
             with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self._console) as bars:
-                done.follow(bars)
-                yield done
+                following.show(bars)
+                yield following
         else:
-            yield done
-        done.end()
+            yield following
+        following.end()
 
 
-class PartsDone:
-    """Sums the counts of finished parts."""
+class Following:
+    """Sums what the parts of a job have counted: those that are done, and those at work."""
 
-    def __init__(self, screen: Screen, job: str, total: int) -> None:
-        self._screen, self._job, self._total = screen, job, total
-        self._sums: Counter[str] = Counter()
-        self._num_done, self._started, self._said = 0, time.monotonic(), time.monotonic()
+    def __init__(self, screen: Screen, job: str, total: int, unit: str) -> None:
+        self._screen, self._job, self._total, self._unit = screen, job, total, unit
+        self._sums, self._at_work = Counter[str](), dict[str, Counts]()
+        self._started = self._said = time.monotonic()
         self._bars: Progress | None = None
 
-    def follow(self, bars: Progress) -> None:
-        """Shows the parts as a bar."""
-        self._bars, self._task = bars, bars.add_task(self._job, total=self._total, counts="")
+    def show(self, bars: Progress) -> None:
+        """Shows it as a bar."""
+        self._bars, self._task = bars, bars.add_task(self._job, total=self._total, told="")
 
-    def __call__(self, part: str, counts: Counts) -> None:
-        """Takes note of a finished part."""
-        self._num_done += 1
-        self._sums.update(counts)
+    def done(self, part: str, counts: Counts) -> None:
+        """Takes note of a part that is done."""
+        self._at_work.pop(part, None)
+        self._sums.update({"parts": 1} | counts)
+        self._tell()
+
+    def going(self, part: str, counts: Counts) -> None:
+        """Takes note of what a part at work has counted so far."""
+        self._at_work[part] = counts
+        self._tell()
+
+    def _tell(self) -> None:
+        now = self._now()
         if self._bars is not None:
-            self._bars.update(self._task, advance=1, counts=self._words())
+            self._bars.update(self._task, completed=now[self._unit], told=self._words(now))
         elif time.monotonic() - self._said > LINE_EVERY_S:
             self._said = time.monotonic()
-            self._screen.say(f"{self._job}: {self._num_done} of {self._total} parts, {self._words()}")
+            self._screen.say(f"{self._job}: {now[self._unit]:g} of {self._total} {self._unit}, {self._words(now)}")
 
     def end(self) -> None:
         """Says what came out and how long it took."""
-        seconds = time.monotonic() - self._started
-        self._screen.say(f"{self._job}: {self._num_done} parts, {self._words()}, {seconds:.0f} s")
+        now, seconds = self._now(), time.monotonic() - self._started
+        self._screen.say(f"{self._job}: {now[self._unit]:g} {self._unit}, {self._words(now)}, {seconds:.0f} s")
 
-    def _words(self) -> str:
-        return ", ".join(f"{count:g} {name}" for name, count in self._sums.items() if count)
+    def _now(self) -> Counter[str]:
+        now = Counter(self._sums)
+        for counts in self._at_work.values():
+            now.update(counts)
+        return now
+
+    def _words(self, counts: Mapping[str, float]) -> str:
+        seconds = max(1e-3, time.monotonic() - self._started)
+        told = []
+        for name, count in counts.items():
+            if name in RATES:
+                told.append(f"{count / seconds:,.0f} {RATES[name]}")
+            elif name in HOURS:
+                told.append(f"{count / 3600:,.1f} h {HOURS[name]}" if count >= 3600 else f"{count:.0f} s {HOURS[name]}")
+            elif count and name not in (self._unit, "parts"):
+                told.append(f"{count:g} {name}")
+        return ", ".join(told)

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from curation.scorer import Frames
+from shards.places import Place
 from shards.schema import PROXIES, from_rows
-from shards.store import atomic_path
+from shards.store import atomic_path, parquet_file
 
 ROWS_PER_GROUP = 64
 
@@ -36,7 +37,7 @@ def proxy_writer(path: Path) -> Iterator[Callable[[dict], None]]:
         flush()
 
 
-def merge_proxies(parts: Sequence[Path], target: Path) -> None:
+def merge_proxies(parts: Sequence[Path], target: Place) -> None:
     """One file of all rows, in the order given, without holding more than one group of rows."""
     with atomic_path(target) as temporary, pq.ParquetWriter(temporary, PROXIES, compression="zstd") as writer:
         for part in parts:
@@ -48,8 +49,8 @@ def merge_proxies(parts: Sequence[Path], target: Path) -> None:
 class ProxyReader:
     """Gives the proxy frames of spans; holds the groups of rows that the last span touched and no others."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = pq.ParquetFile(path)
+    def __init__(self, path: Place) -> None:
+        self._file = parquet_file(path)
         where = self._file.read(columns=["video_id", "pts"])
         self._pts = where["pts"].to_numpy()
         ids = where["video_id"].to_pylist()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from curation.captions import first_texts
+from curation.caption_rows import first_texts
 from curation.engine import Counts, PartTask, PartWorker
 from curation.proxies import ProxyReader
 from curation.safe_score import SafeScore, score_schema, table_name

@@ -27,7 +27,7 @@ LOST = pa.schema(
         VIDEO_ID,
         field("clip_id", pa.string(), "the clip that could not be packed; null where the whole video is lost"),
         field("rule_set", pa.string(), "the set it was packed for; null where the whole video is lost"),
-        field("status", pa.string(), "failed | quarantined (videos) | not packed (clips)"),
+        field("status", pa.string(), "failed | quarantined | blocked (videos) | not packed (clips)"),
         field("error", pa.string(), "why"),
     ]
 )

@@ -4,35 +4,39 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from shards.store import write_table
+from shards.places import Place, reaching
+from shards.store import parquet_file, write_table
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A corpus on disk: one folder a table, in it one Parquet file a part (`part-00000.parquet`, ...).
+    """A corpus on disk or at an address: one folder a table, in it one Parquet file a part (`part-00000.parquet`, ...).
 
     Part N of every table that mirrors `clips` (captions, scores, verdicts) speaks of the clips of `clips/part-N`.
     """
 
-    root: Path
+    root: Place
 
-    def folder(self, table: str) -> Path:
+    def folder(self, table: str) -> Place:
         """Folder of a table, e.g. `clips`, `scores/motion` or `verdicts/hq`."""
         return self.root / table
 
-    def path(self, table: str, part: str) -> Path:
+    def path(self, table: str, part: str) -> Place:
         """File of one part; it exists once the part is done."""
         return self.root / table / f"{part}.parquet"
 
     def has(self, table: str, part: str) -> bool:
         """Whether the part is done."""
-        return self.path(table, part).exists()
+        path = self.path(table, part)
+        with reaching(path):
+            return path.exists()
 
     def parts(self, table: str) -> list[str]:
         """Names of the parts that are done, sorted."""
-        return sorted(path.stem for path in self.folder(table).glob("part-*.parquet"))
+        folder = self.folder(table)
+        with reaching(folder):
+            return sorted(path.stem for path in folder.glob("part-*.parquet"))
 
     def read(self, table: str, part: str, columns: list[str] | None = None) -> pa.Table:
         """One part, all columns or some.
@@ -42,8 +46,11 @@ class Corpus:
         """
         path = self.path(table, part)
         try:
-            return pq.ParquetFile(path).read(columns=columns)
+            with parquet_file(path) as file:
+                return file.read(columns=columns)
         except (OSError, pa.ArrowInvalid) as error:
+            if isinstance(error, OSError) and not isinstance(path, Path):
+                raise  # no way to it; the file is not to blame
             raise ValueError(f"cannot read {path} ({error}); remove that file and run the job again") from error
 
     def read_all(self, table: str, columns: list[str] | None = None) -> pa.Table:

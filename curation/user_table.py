@@ -3,16 +3,17 @@
 import csv
 import json
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
+
+from shards.places import Place, name_in, reaching
+from shards.store import parquet_file
 
 TABLE_SUFFIXES = frozenset({".parquet", ".csv", ".jsonl"})
 
 
-def read_user_table(path: Path) -> pa.Table:
+def read_user_table(path: Place) -> pa.Table:
     """A table as users bring it: .parquet, .csv (header line), or .jsonl, where a key that a row lacks is null.
 
     Raises:
@@ -20,8 +21,9 @@ def read_user_table(path: Path) -> pa.Table:
     """
     try:
         if path.suffix.lower() == ".parquet":
-            return pq.ParquetFile(path).read()
-        with path.open(encoding="utf-8", newline="") as lines:
+            with parquet_file(path) as file:
+                return file.read()
+        with reaching(path), path.open(encoding="utf-8", newline="") as lines:
             rows = (
                 list(csv.DictReader(lines)) if path.suffix.lower() == ".csv" else [json.loads(line) for line in lines]
             )
@@ -49,22 +51,26 @@ def _column(name: str, values: list) -> pa.Array:
         raise ValueError(f"{where}column `{name}`: {error}") from error
 
 
-def texts(table: pa.Table, column: str, source: Path) -> list[str]:
-    """The values of a text column of the table in the file `source`; they may be empty.
+def texts(table: pa.Table, column: str, source: Place, if_null: Any = None) -> list[str]:
+    """The values of a text column of the table in the file `source`; they may be empty, and null with an `if_null`.
 
     Raises:
         ValueError: a value is null or no text; names the file and the row, counted from 1.
     """
-    values = table[column].to_pylist()
+    values: list[Any] = [if_null if value is None else value for value in table[column].to_pylist()]
     for number, value in enumerate(values, start=1):
         if not isinstance(value, str):
             raise ValueError(f"{source}: row {number}: `{column}` must be text, not {value!r}")
     return values
 
 
-def resolved(table: pa.Table, source: Path) -> list[str]:
-    """The absolute paths of a table's column `path`, which count from its folder; raises as `texts`, and for "" too."""
+def resolved(table: pa.Table, source: Place) -> list[str]:
+    """The addresses and absolute paths of a table's column `path`, which count from its folder.
+
+    Raises:
+        ValueError: as `texts`, and for an empty path.
+    """
     paths = texts(table, "path", source)
     if "" in paths:
         raise ValueError(f"{source}: row {paths.index('') + 1}: `path` is empty")
-    return [str((source.parent / path).resolve()) for path in paths]
+    return [name_in(source.parent, path) for path in paths]

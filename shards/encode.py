@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, pairwise
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -16,7 +17,8 @@ from av.error import FFmpegError
 from av.video.frame import PictureType
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from shards.video import MAX_PIXELS, Frame, VideoError, open_video
+from shards.frame import Frame, Orientation
+from shards.video import MAX_PIXELS, VideoError, open_video
 
 PIXEL_FORMAT = "yuv420p"
 SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
@@ -59,7 +61,7 @@ class EncodedClip:
 
 
 def cut_clip(
-    path: str,
+    source: str | BinaryIO,
     start_pts: int,
     end_pts: int,
     settings: EncodeSettings,
@@ -71,7 +73,7 @@ def cut_clip(
     The first frame comes out at time 0; all others keep their distance to it. Sound is left out.
 
     Args:
-        path: a local video file.
+        source: path of a local video file, or a seekable file, which stays open.
         start_pts: ticks of the video's time base.
         end_pts: ticks, exclusive; also the end of the last frame.
         settings: how to encode.
@@ -82,7 +84,7 @@ def cut_clip(
         VideoError: the file cannot be read, a frame is too large, the span holds no frame, or the encoder refuses
             a frame.
     """
-    with open_video(path, threads, max_pixels) as video:
+    with open_video(source, threads, max_pixels) as video:
         frames = video.frames(start_pts, end_pts)
         first = next(frames, None)
         if first is None:
@@ -174,18 +176,18 @@ class _Fit:
             dst_color_range=ColorRange.MPEG,
             threads=1,
         )
-        return _turn(picture, frame.rotation_deg)
+        return _upright(picture, frame)
 
 
-def _turn(picture: av.VideoFrame, rotation_deg: int) -> av.VideoFrame:
-    """The picture turned clockwise by 0, 90, 180 or 270 degrees, plane by plane."""
-    if not rotation_deg:
+def _upright(picture: av.VideoFrame, frame: Frame) -> av.VideoFrame:
+    """The picture mirrored and turned as the frame demands, plane by plane."""
+    if frame.orientation == Orientation():
         return picture
     width, height = picture.width, picture.height
     luma, chroma = width * height, width * height // 4
     values = np.split(picture.to_ndarray().ravel(), [luma, luma + chroma])
     shapes = [(height, width), (height // 2, width // 2), (height // 2, width // 2)]
-    planes = [np.rot90(v.reshape(shape), -rotation_deg // 90) for v, shape in zip(values, shapes, strict=True)]
+    planes = [frame.upright(v.reshape(shape)) for v, shape in zip(values, shapes, strict=True)]
     stacked = np.concatenate([plane.ravel() for plane in planes], dtype=np.uint8).reshape(-1, planes[0].shape[1])
     turned = av.VideoFrame.from_ndarray(stacked, format=PIXEL_FORMAT)
     for tag in ("colorspace", "color_range", "color_trc", "color_primaries"):

@@ -27,14 +27,21 @@ SIZE = [
     field("height", pa.int32(), "height as displayed: rotation and pixel aspect applied", "px"),
 ]
 PTS_SPAN = pa.struct([pa.field("start_pts", pa.int64()), pa.field("end_pts", pa.int64())])
+SECONDS_SPAN = pa.struct([pa.field("start_s", pa.float64()), pa.field("end_s", pa.float64())])
 CAPTION = pa.struct([pa.field("text", pa.string()), pa.field("source", pa.string())])
+SPAN_CAPTION = pa.struct([*SECONDS_SPAN, *CAPTION])
 
 INPUTS = pa.schema(
     [
-        field("path", pa.string(), "where the file lies"),
+        field("path", pa.string(), "where the file lies: a path or an address"),
         field("size_bytes", pa.int64(), "size when it was listed; null if it could not be read", "bytes"),
-        field("mtime_ns", pa.int64(), "modification time when it was listed; null if it could not be read", "ns"),
+        field("mtime_ns", pa.int64(), "modification time when it was listed; null if unknown, or if etag is set", "ns"),
+        field("etag", pa.string(), "what the server called the content when it was listed; null for local files"),
         VIDEO_ID,
+        field(
+            "spans", pa.list_(SECONDS_SPAN), "the user's spans; null = the whole file, an end of null = its end", "s"
+        ),
+        field("captions", pa.list_(SPAN_CAPTION), "the user's captions, each of its span; null = of the whole file"),
     ]
 )
 
@@ -42,13 +49,34 @@ VIDEOS = pa.schema(
     [
         VIDEO_ID,
         field("path", pa.string(), "the file that was read; its byte copies are in `inputs`"),
-        field("status", pa.string(), "ok | failed (final) | quarantined (its reader crashed or hung twice)"),
+        field(
+            "status",
+            pa.string(),
+            "ok | failed (final) | quarantined (its reader died twice) | blocked (on the block list)",
+        ),
         field("error", pa.string(), "why it is not ok; null when it is"),
         field("container", pa.string(), "libav's name of the container format"),
         field("codec", pa.string(), "codec of the video stream"),
+        field("num_video_streams", pa.int32(), "streams of moving pictures, cover art left out"),
+        field(
+            "stream_index", pa.int32(), "the one that was read, as libav numbers all streams: the one of most pixels"
+        ),
         field("pixel_format", pa.string(), "pixel format of the first frame"),
         *SIZE,
+        field("is_mirrored", pa.bool_(), "stored frames are to be mirrored left to right before they are turned"),
         field("rotation_deg", pa.int32(), "clockwise turn that brings stored frames upright", "degrees"),
+        field("has_alpha", pa.bool_(), "the video has an alpha channel, which is left out"),
+        field(
+            "color_transfer", pa.int32(), "transfer curve, first frame; 2 = not told, 16 = PQ, 18 = HLG", "ITU-T H.273"
+        ),
+        field("color_primaries", pa.int32(), "primaries, first frame; 2 = not told, 1 = BT.709", "ITU-T H.273"),
+        field(
+            "color_space", pa.int32(), "matrix, first frame; 2 = not told, 1 = BT.709, 5 and 6 = BT.601", "ITU-T H.273"
+        ),
+        field("color_range", pa.int32(), "0 = not told, 1 = limited, 2 = full; first frame"),
+        field(
+            "interlaced_share", pa.float32(), "share of frames that are interlaced; they are not deinterlaced", "0..1"
+        ),
         field("fps", pa.float64(), "frames over seconds; an average where the rate varies", "1/s"),
         field("num_frames", pa.int64(), "frames decoded", "frames"),
         field("num_decode_errors", pa.int64(), "packets that did not decode; their frames are missing", "packets"),
@@ -61,8 +89,17 @@ VIDEOS = pa.schema(
         field("duration_s", pa.float64(), "end of the last frame minus first frame, as decoded", "s"),
         field("clips_s", pa.float64(), "footage inside clips", "s"),
         field("transition_s", pa.float64(), "footage inside gradual transitions", "s"),
-        field("trimmed_s", pa.float64(), "footage cut off at both sides of scenes", "s"),
+        field(
+            "trimmed_s",
+            pa.float64(),
+            "footage at both sides of scenes, outside the user's spans, or between keyframes",
+            "s",
+        ),
         field("short_s", pa.float64(), "footage in scenes too short for a clip", "s"),
+        field(
+            "failed_s", pa.float64(), "footage between frames whose packets did not decode, or came out damaged", "s"
+        ),
+        field("span_problems", pa.list_(pa.string()), "the user's spans that gave no clip, or were shortened, and why"),
     ]
 )
 
@@ -77,14 +114,20 @@ CLIPS = pa.schema(
         field("num_frames", pa.int32(), "frames in the span", "frames"),
         field("fps", pa.float64(), "num_frames / duration_s", "1/s"),
         *SIZE,
-        field("luma_mean", pa.float32(), "mean luma over all frames, on a picture of short side 90 px", "0..255"),
         field(
-            "luma_std", pa.float32(), "spread of luma in a frame of short side 90 px, mean over all frames", "0..255"
+            "is_hdr", pa.int8(), "1 where the transfer curve is PQ or HLG, else 0; pictures are not tone-mapped", "0, 1"
         ),
         field(
-            "frame_difference", pa.float32(), "mean absolute luma change between frames of short side 90 px", "0..255"
+            "interlaced_share", pa.float32(), "share of frames that are interlaced; they are not deinterlaced", "0..1"
         ),
+        field("luma_mean", pa.float32(), "mean luma over all frames, full range", "0..255"),
+        field("luma_std", pa.float32(), "spread of luma in a 48x27 thumbnail, mean over all frames", "0..255"),
+        field("frame_difference", pa.float32(), "mean absolute change of luma from thumbnail to thumbnail", "0..255"),
+        field("black_share", pa.float32(), "share of frames of which 98 % or more are darker than luma 32", "0..1"),
         field("sharpness", pa.float32(), "variance of the Laplacian of full-size luma, median over proxy instants"),
+        field(
+            "blockiness", pa.float32(), "step of luma across 8x8 blocks over that inside; median over proxy instants"
+        ),
         field("content_hash", pa.string(), "16 hex digits over every frame's luma thumbnail; a remux keeps it"),
     ]
 )
@@ -103,6 +146,7 @@ PROXIES = pa.schema(
         field("pts", pa.int64(), "the frame's time", "ticks of the time base"),
         field("time_s", pa.float64(), "the frame's time, counted from the video's first frame", "s"),
         field("sharpness", pa.float32(), "variance of the Laplacian of the full-size luma plane"),
+        field("blockiness", pa.float32(), "step of luma across the borders of 8x8 blocks over that inside them"),
         field("jpeg", pa.binary(), "the frame as displayed, short side at most the configured size"),
     ]
 )

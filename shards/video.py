@@ -1,40 +1,34 @@
-"""Opens and decodes video: every frame once, in presentation order, with its true time. Cutting is in `encode.py`.
+"""Decodes a video: every frame once, in presentation order, with its true time. Cutting is in `encode.py`.
 
-Input is untrusted: only local files, only known container formats, and frames no larger than the caller allows.
+Input is untrusted: see `source.py`; headers are not believed, and frames are no larger than the caller allows.
 """
 
-import io
+from array import array
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from typing import BinaryIO
 
 import av
-import av.logging
-import numpy as np
+from av.container import InputContainer
 from av.error import EOFError as EndOfFile
 from av.error import FFmpegError
 from av.stream import Disposition
-from av.video.reformatter import Interpolation, VideoReformatter
 
-# No log at all: even unseen errors would take the interpreter lock, and hang a decoder that is closed amid its threads.
-av.logging.set_level(None)
+from shards.frame import Frame, Scalers
+from shards.source import Source, VideoError
 
-FORMATS = ",".join(
-    "mov mp4 matroska webm avi mpegts mpeg mpegvideo m4v h264 hevc vvc obu ivf flv asf ogg mxf gif mjpeg nut"
-    " yuv4mpegpipe".split()
-)
-OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
+__all__ = ["MAX_PIXELS", "Frame", "Video", "VideoError", "VideoInfo", "open_video"]
+
 # Files of these formats may be joined byte by byte: times can run backwards at a seam, or are not there at all. Only
 # who reads from the start knows the time of a frame, so they are never sought.
 JOINABLE_FORMATS = {"mpegts", "mpeg", "mpegvideo", "h264", "hevc", "vvc", "m4v", "mjpeg"}
 MAX_BACKWARD_S = 1  # a frame this much earlier than the one before it is no mere disorder
 MAX_PIXELS = 8192 * 8192
-
-
-class VideoError(Exception):
-    """The file cannot be read as video; the message is the reason, most general words first."""
+MOST_THREADS = 16  # that libav takes when it may choose
+NO_FOOTAGE = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
 @dataclass(frozen=True)
@@ -47,111 +41,53 @@ class VideoInfo:
     """Seconds per tick."""
     frame_rate: Fraction
     """Frames a second as claimed; only a hint."""
-
-
-class Scalers:
-    """The scalers of a video, one a purpose: to set one up anew costs more than to scale a frame."""
-
-    def __init__(self) -> None:
-        self._of: dict[tuple[str, str], VideoReformatter] = {}
-
-    def scale(self, raw: av.VideoFrame, size: tuple[int, int], pixel_format: str, interpolation: str) -> np.ndarray:
-        """The stored picture as uint8 (height, width[, 3]); size is width and height in pixels."""
-        scaler = self._of.setdefault((pixel_format, interpolation), VideoReformatter())
-        flags = Interpolation[interpolation] | Interpolation.BITEXACT
-        if size != (raw.width, raw.height):  # else each pixel is converted by itself; this would blend its colour
-            flags |= Interpolation.ACCURATE_RND
-        return scaler.reformat(raw, *size, format=pixel_format, interpolation=flags, threads=1).to_ndarray()
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One decoded frame."""
-
-    pts: int
-    """Presentation time in ticks of the video's time base; strictly rising within a video."""
-    raw: av.VideoFrame
-    pixel_aspect: Fraction
-    """Width over height of one stored pixel."""
-    scalers: Scalers = field(default_factory=Scalers, repr=False, compare=False)
-    """Shared by the frames of a video."""
-
-    @cached_property
-    def rotation_deg(self) -> int:
-        """Clockwise turn that brings the stored picture upright: 0, 90, 180 or 270."""
-        turn = -self.raw.rotation
-        return round(turn / 90) * 90 % 360 if abs(turn) <= 360 else 0
-
-    @cached_property
-    def size(self) -> tuple[int, int]:
-        """Width and height in pixels as displayed: pixel aspect and rotation applied."""
-        width, height = self._unturned_size
-        return (height, width) if self.rotation_deg % 180 else (width, height)
-
-    @property
-    def _unturned_size(self) -> tuple[int, int]:
-        return max(1, round(self.raw.width * self.pixel_aspect)), self.raw.height
-
-    def image(self, width: int, height: int, pixel_format: str, interpolation: str = "AREA") -> np.ndarray:
-        """The upright picture at the given display size: uint8 (height, width[, 3]).
-
-        Args:
-            width: pixels as displayed.
-            height: pixels as displayed.
-            pixel_format: `rgb24`, `bgr24` or `gray`.
-            interpolation: a name of libswscale's methods.
-        """
-        turned = self.rotation_deg % 180 != 0
-        stored = (height, width) if turned else (width, height)
-        picture = self.scalers.scale(self.raw, stored, pixel_format, interpolation)
-        turns = -self.rotation_deg // 90  # numpy turns counterclockwise
-        return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
-
-    def rgb(self, width: int, height: int) -> np.ndarray:
-        """The upright picture: uint8 (height, width, 3) RGB."""
-        return self.image(width, height, "rgb24")
-
-    def luma(self) -> np.ndarray:
-        """The full-size luma plane as stored: uint8 (H, W)."""
-        return self.scalers.scale(self.raw, (self.raw.width, self.raw.height), "gray", "BILINEAR")
+    num_streams: int
+    """Streams of moving pictures, cover art left out."""
+    stream_index: int
+    """The one that is read, as libav numbers all streams: of those it can decode the one with most pixels."""
+    says_alpha: bool
+    """Whether it announces an alpha channel beside the pictures, as VP8 and VP9 do."""
 
 
 class Video:
     """An open video file; see `open_video`."""
 
-    def __init__(self, source: str | bytes, threads: int, max_pixels: int) -> None:
-        self._source, self._threads, self._max_pixels = source, threads, max_pixels
+    def __init__(self, source: str | bytes | BinaryIO, threads: int, max_pixels: int) -> None:
+        self._source, self._threads, self._max_pixels = Source(source), threads, max_pixels
         self.num_decode_errors = 0
         """Packets that did not decode so far; their frames are missing."""
+        self.lost_pts = array("q")
+        """When the frames of those packets were to be seen, as far as known."""
         self._scalers = Scalers()
-        self._open()
+        try:
+            self._open()
+        except BaseException:
+            self._source.close()
+            raise
         self.info = VideoInfo(
             container=self._container.format.name,
             codec=self._stream.codec_context.name,
             time_base=self._stream.time_base or Fraction(1, 90000),
             frame_rate=_plausible_rate(self._stream),
+            num_streams=len(_moving(self._container)),
+            stream_index=self._stream.index,
+            says_alpha=self._stream.metadata.get("alpha_mode") == "1",
         )
 
     def close(self) -> None:
         """Releases the file and the decoder."""
         self._container.close()
+        self._source.close()
 
     def _open(self) -> None:
-        file = io.BytesIO(self._source) if isinstance(self._source, bytes) else self._source
-        try:
-            self._container = av.open(file, "r", options=OPEN_OPTIONS, metadata_errors="replace")
-        except (FFmpegError, OSError, ValueError) as error:
-            raise VideoError(f"cannot be opened: {_words(error)}") from error
+        # Twice the limit and a bit, for decoders count the pixels they pad with.
+        max_coded_pixels = min(2 * self._max_pixels + 2**16, 2**31 - 1)
+        self._container = self._source.open(max_coded_pixels)
         self._at_start = True
-        streams = [stream for stream in self._container.streams.video if not _is_cover_art(stream)]
-        if not streams:
-            self.close()
-            raise VideoError("no video stream")
-        self._stream = streams[0]
+        self._stream = _best_stream(self._container)
         codec = self._stream.codec_context
         codec.thread_type, codec.thread_count = "AUTO", self._threads
-        # Far larger frames must cost no memory. Twice the limit and a bit, for decoders count the pixels they pad with.
-        codec.options = {"max_pixels": str(min(2 * self._max_pixels + 2**16, 2**31 - 1))}
+        codec.options = {"max_pixels": str(max_coded_pixels)}
         self._check_pixels(codec.width, codec.height)
 
     def frames(self, start_pts: int | None = None, end_pts: int | None = None) -> Iterator[Frame]:
@@ -162,6 +98,7 @@ class Video:
 
         Raises:
             VideoError: a frame is larger than allowed, or times run backwards in a format whose files cannot be joined.
+            OSError: the disk or the network fails.
         """
         for frame in self._from(start_pts):
             if end_pts is not None and frame.pts >= end_pts:
@@ -193,23 +130,27 @@ class Video:
     def _rewind(self) -> None:
         """Opens the file anew: unlike seeking to the start, that is exact for every format."""
         if not self._at_start:
-            self.close()
+            self._container.close()
             self._open()
 
     def _timed(self) -> Iterator[Frame]:
         """Frames with strictly rising times; a missing time is filled in from the claimed rate."""
         self._at_start = False
+        self._last, self._offset = None, 0
         step = max(1, round(1 / (self.info.frame_rate * self.info.time_base)))
-        last, offset = None, 0
         for raw in self._decoded():
-            pts = raw.pts + offset if raw.pts is not None else (0 if last is None else last + step)
+            last = self._last
+            pts = raw.pts + self._offset if raw.pts is not None else (0 if last is None else last + step)
             if last is not None and (last - pts) * self.info.time_base > MAX_BACKWARD_S:
                 self._check_joinable(last, pts)
-                offset += last + step - pts
+                self._offset += last + step - pts
                 pts = last + step
-            last = pts if last is None else max(pts, last + 1)
+            self._last = pts if last is None else max(pts, last + 1)
             self._check_pixels(raw.width, raw.height)
-            yield Frame(last, raw, self._pixel_aspect(), self._scalers)
+            yield Frame(self._last, raw, self._pixel_aspect(), self._scalers)
+        if self._last is None and not self._stream.codec_context.width:
+            limit = f"the limit is {self._max_pixels} pixels"
+            raise VideoError(f"no frame could be decoded: of unknown size, or one far too large; {limit}")
 
     def _check_joinable(self, last: int, pts: int) -> None:
         if self.info.container not in JOINABLE_FORMATS:
@@ -221,21 +162,30 @@ class Video:
         return Fraction(aspect) if aspect and Fraction(1, 10) < aspect < 10 else Fraction(1)
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
-        packets = self._container.demux(self._stream)
-        while True:
-            try:
-                packet = next(packets)
-            except (StopIteration, EndOfFile):
-                return
-            except FFmpegError:  # the rest of the file cannot be read
-                self.num_decode_errors += 1
-                return
+        # Decoders that work on several frames at a time tell of an error only some packets later.
+        suspects: deque[int] = deque(maxlen=self._threads or MOST_THREADS)
+        for packet in self._packets():
+            suspects.append(self._time_of(packet))
             try:
                 yield from packet.decode()
             except FFmpegError:
                 self.num_decode_errors += 1
+                self.lost_pts.extend(suspects)
                 # Of a frame past its own limit libav says no more than that it did not decode.
                 self._check_pixels(self._stream.codec_context.width, self._stream.codec_context.height)
+
+    def _packets(self) -> Iterator[av.Packet]:
+        try:
+            yield from self._container.demux(self._stream)
+        except EndOfFile:
+            pass
+        except FFmpegError:  # the rest of the file cannot be read
+            self.num_decode_errors += 1
+        self._source.raise_trouble()
+
+    def _time_of(self, packet: av.Packet) -> int:
+        time = packet.dts if packet.pts is None else packet.pts
+        return (self._last or 0) if time is None else time + self._offset
 
     def _check_pixels(self, width: int, height: int) -> None:
         if width * height > self._max_pixels:
@@ -243,31 +193,43 @@ class Video:
 
 
 @contextmanager
-def open_video(source: str | bytes, threads: int = 1, max_pixels: int = MAX_PIXELS) -> Iterator[Video]:
-    """Opens the first real video stream of a local file, or of one that lies in memory.
+def open_video(source: str | bytes | BinaryIO, threads: int = 1, max_pixels: int = MAX_PIXELS) -> Iterator[Video]:
+    """Opens the best video stream of a file: of those that can be decoded the one with most pixels.
 
     Args:
-        source: path of a local file, or all its bytes.
+        source: path of a local file, or all its bytes, or a seekable binary file, which the caller closes.
         threads: decoder threads; 0 lets the decoder choose.
         max_pixels: frames with more pixels are refused, before memory is taken.
 
     Raises:
-        VideoError: empty or unreadable file, no known format, no video stream; inside the block also what `Video`
-            raises.
+        VideoError: empty or unreadable file, no known format, no video stream, no decoder for it; inside the block
+            also what `Video` raises.
+        OSError: the disk or the network fails.
     """
     with closing(Video(source, threads, max_pixels)) as video:
         yield video
 
 
-def _is_cover_art(stream: av.VideoStream) -> bool:
-    return bool(stream.disposition & Disposition.attached_pic)
+def _moving(container: InputContainer) -> list[av.VideoStream]:
+    return [stream for stream in container.streams.video if not stream.disposition & NO_FOOTAGE]
+
+
+def _best_stream(container: InputContainer) -> av.VideoStream:
+    """Most pixels first, then the one marked as default, then the first."""
+    streams = _moving(container)
+    if not streams:
+        raise VideoError("no video stream")
+    decodable = [stream for stream in streams if stream.codec_context is not None]
+    if not decodable:
+        raise VideoError("no decoder for the video stream")
+
+    def rank(stream: av.VideoStream) -> tuple[int, bool, int]:
+        pixels = stream.codec_context.width * stream.codec_context.height
+        return pixels, bool(stream.disposition & Disposition.default), -stream.index
+
+    return max(decodable, key=rank)
 
 
 def _plausible_rate(stream: av.VideoStream) -> Fraction:
     rates = [stream.average_rate, stream.guessed_rate]
     return next((Fraction(rate) for rate in rates if rate and 0 < rate <= 1000), Fraction(25))
-
-
-def _words(error: BaseException) -> str:
-    """The reason without the file's name, so that equal reasons can be counted."""
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -7,25 +7,26 @@ import hashlib
 import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from shards.places import Place
 from shards.sample import Sample
 from shards.schema import INDEX, SCHEMA_VERSION, from_rows
-from shards.store import atomic_path, write_json, write_table
+from shards.store import atomic_path, num_rows, write_json, write_table
 
 MANIFEST = "manifest.json"
 OWNER = "rushes"  # nobody's real name: who packs must not change the bytes
 MODE = 0o644
 
 
-def index_path(tar: Path) -> Path:
+def index_path(tar: Place) -> Place:
     """Where the index of a shard lies: `00000.parquet` beside `00000.tar`."""
     return tar.with_suffix(".parquet")
 
 
-def write_shard(path: Path, samples: Iterable[Sample]) -> pa.Table:
+def write_shard(path: Place, samples: Iterable[Sample]) -> pa.Table:
     """Writes the tar, then its index; holds one sample's video at a time.
 
     Args:
@@ -81,7 +82,7 @@ def _index_row(meta: dict, members: list[dict]) -> dict:
     return meta | {"scores": scores, "members": members}
 
 
-def write_manifest(folder: Path, config_hash: str) -> dict:
+def write_manifest(folder: Place, config_hash: str) -> dict:
     """Writes `manifest.json` over all shards that stand in a folder, and returns it.
 
     Args:
@@ -98,11 +99,11 @@ def write_manifest(folder: Path, config_hash: str) -> dict:
     return manifest
 
 
-def _describe(index: Path) -> dict:
+def _describe(index: Place) -> dict:
     tar = index.with_suffix(".tar")
     if not tar.exists():
         raise ValueError(f"{tar} is missing though its index stands; remove {index} and pack again")
     with tar.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    num_samples = pq.read_metadata(index).num_rows
+        digest = hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
+    num_samples = num_rows(index)
     return {"name": tar.stem, "num_samples": num_samples, "size_bytes": tar.stat().st_size, "sha256": digest}

@@ -29,9 +29,13 @@ def write_video(
     codec: str = "libx264",
     pts: list[int] | None = None,
     rotation_deg: int = 0,
+    matrix: list[int] | None = None,
     **options: str,
 ) -> Path:
-    """Encodes frames; `pts` in ticks of 1/1000 s make the rate variable; `rotation_deg` turns the display clockwise."""
+    """Encodes frames; `pts` in ticks of 1/1000 s make the rate variable; `rotation_deg` turns the display clockwise.
+
+    `matrix` is a display matrix of nine numbers.
+    """
     time_base = Fraction(1, 1000) if pts else Fraction(1, fps)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=fps, options={"crf": "12", "preset": "veryfast", **options})
@@ -39,12 +43,38 @@ def write_video(
         stream.time_base = stream.codec_context.time_base = time_base
         if rotation_deg:
             stream.set_display_rotation(-rotation_deg)
+        if matrix:
+            stream.set_display_matrix(matrix)
         for number, picture in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = (pts[number] if pts else number), time_base
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
+
+
+def write_streams(path: Path, streams: list[list[np.ndarray]], fps: int = 10) -> Path:
+    """Encodes several video streams into one file, as H.264."""
+    with av.open(str(path), "w") as container:
+        made = [container.add_stream("libx264", rate=fps, options={"crf": "12"}) for _ in streams]
+        for stream, frames in zip(made, streams, strict=True):
+            stream.width, stream.height, stream.pix_fmt = frames[0].shape[1], frames[0].shape[0], "yuv420p"
+        for stream, frames in zip(made, streams, strict=True):
+            for picture in frames:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode(None))
+    return path
+
+
+def damage_packets(avi: bytes, numbers: set[int]) -> bytes:
+    """An AVI of one stream with some of its packets overwritten."""
+    data, start = bytearray(avi), avi.index(b"movi")
+    for number in range(max(numbers) + 1):
+        start = avi.index(b"00dc", start + 4)
+        size = int.from_bytes(avi[start + 4 : start + 8], "little")
+        if number in numbers:
+            data[start + 8 : start + 8 + size] = bytes(size)
+    return bytes(data)
 
 
 def noise_scene(

@@ -71,6 +71,6 @@ def put_inputs(corpus: Corpus, part: int, video_ids: list[str]) -> None:
 
 def split_video(clips: int, **seconds: float) -> dict:
     """A row of `videos`: a video that gave so many two-second clips, and these seconds outside of them."""
-    outside = {"transition_s": 0.0, "trimmed_s": 0.0, "short_s": 0.0} | seconds
+    outside = {"transition_s": 0.0, "trimmed_s": 0.0, "short_s": 0.0, "failed_s": 0.0} | seconds
     total = 2.0 * clips + sum(outside.values())
     return {"video_id": VIDEO, "status": "ok", "clips_s": 2.0 * clips, "duration_s": total, **outside}

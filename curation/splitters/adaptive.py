@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
-from curation.splitter import Boundaries, Detector, Splitter
-
-if TYPE_CHECKING:
-    from curation.small_frame import SmallFrame
+from curation.scene_detect import SceneDetectDetector
+from curation.splitter import Detector, Splitter
 
 
 @dataclass(frozen=True)
@@ -34,33 +31,3 @@ class Adaptive(Splitter):
             min_content_val=self.min_change,
         )
         return SceneDetectDetector(detector, time_base, fps)
-
-
-class SceneDetectDetector(Detector):
-    """Feeds a PySceneDetect detector object with our frames and pts."""
-
-    def __init__(self, detector, time_base: Fraction, fps: Fraction) -> None:
-        from scenedetect.common import FrameTimecode, Timecode
-
-        self._timecode = lambda pts: FrameTimecode(Timecode(pts=pts, time_base=time_base), fps=fps)
-        self._detector = detector
-        self._first_pts: int | None = None
-        self._last_pts = 0
-        self._cuts: list[int] = []
-
-    def process(self, frame: "SmallFrame") -> None:
-        """Takes the next frame."""
-        if self._first_pts is None:
-            self._first_pts = frame.pts
-        self._last_pts = frame.pts - self._first_pts  # PySceneDetect refuses negative times
-        self._note(self._detector.process_frame(self._timecode(self._last_pts), frame.bgr))
-
-    def finish(self) -> Boundaries:
-        """All cuts found."""
-        if self._first_pts is not None:
-            self._note(self._detector.post_process(self._timecode(self._last_pts)))
-        first = self._first_pts or 0
-        return Boundaries(cuts_pts=sorted({first + pts for pts in self._cuts if pts > 0}), transitions_pts=[])
-
-    def _note(self, found: list) -> None:
-        self._cuts += [timecode.pts for timecode in found]

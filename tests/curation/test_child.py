@@ -7,6 +7,7 @@ import time
 import pytest
 
 from curation.child import Child, ChildDied, ChildUnavailable
+from curation.child_side import beat
 
 
 class Awkward(Exception):
@@ -27,6 +28,29 @@ def fail(kind):
     raise {"awkward": lambda: Awkward(1, 2), "key": lambda: KeyError("k"), "runtime": lambda: RuntimeError("mine")}[
         kind
     ]()
+
+
+def unpicklable():
+    return lambda: None
+
+
+def crash(signal_name):
+    os.kill(os.getpid(), getattr(signal, signal_name))
+    time.sleep(10)
+
+
+def leak(megabytes):
+    held = []
+    while len(held) < megabytes:
+        held.append(bytearray(os.urandom(1)) * 2**20)
+    time.sleep(10)
+
+
+def tick(times, pause_s):
+    for _ in range(times):
+        beat(frames=2)
+        time.sleep(pause_s)
+    return "done"
 
 
 @pytest.fixture
@@ -51,8 +75,10 @@ def test_what_the_function_raises_comes_as_it_is_with_its_traceback(child, kind,
 def test_trouble_of_the_pool_is_no_answer_of_the_function(child):
     with pytest.raises(ChildUnavailable, match="reader"):
         child.call(abs, lambda: "cannot be pickled")
+    with pytest.raises(ChildUnavailable, match=r"did not run.*pickle"):
+        child.call(unpicklable)
     child.close()
-    with pytest.raises(ChildUnavailable, match="not active"):
+    with pytest.raises(ChildUnavailable, match="closed"):
         child.call(abs, -1)
 
 
@@ -61,6 +87,48 @@ def test_a_death_is_tried_again_and_counted(child, tmp_path):
     assert child.take_retried() == 1 and child.take_retried() == 0
     with pytest.raises(ChildDied, match="crashed"):
         child.call(os._exit, 9)
+
+
+@pytest.mark.parametrize(
+    ("limits", "call", "words"),
+    [
+        ({"wall_s": 0.5}, (tick, 100, 0.1), "hung: no end after 0.5 s"),
+        ({"silence_s": 0.5}, (tick, 1, 9), "hung: no frame for 0.5 s"),
+        ({"memory_bytes": 200 * 2**20}, (leak, 300), "out of memory: more than 200 MB"),
+        ({}, (crash, "SIGSEGV"), "crashed: its reader was killed by SIGSEGV"),
+        ({}, (crash, "SIGABRT"), "crashed: its reader was killed by SIGABRT"),
+        ({}, (sys.exit, 3), "crashed: its reader died with exit code 3"),
+        ({}, (sys.exit, 0), "crashed: its reader died with exit code 0"),
+    ],
+)
+def test_a_death_is_told_in_words_and_the_next_call_goes_on(limits, call, words):
+    child = Child(**{"wall_s": 30.0} | limits)
+    assert child.call(abs, -1) == 1, "what is killed later runs already"
+    with pytest.raises(ChildDied, match=f"^{words}$"):
+        child.call(*call)
+    assert child.call(abs, -1) == 1
+    child.close()
+
+
+def test_signs_of_life_keep_a_slow_call_alive_and_are_counted():
+    child = Child(30.0, silence_s=1.0)
+    assert child.call(tick, 8, 0.2) == "done" and child.frames == 16
+    with pytest.raises(ChildDied):
+        child.call(os._exit, 1)
+    assert child.call(tick, 2, 0.0) == "done" and child.frames == 20, "a new process goes on counting"
+    child.close()
+
+
+def test_memory_the_system_refuses_is_a_death(child):
+    with pytest.raises(ChildDied, match="out of memory: the system gave no more"):
+        child.call(bytearray, 2**60)
+    assert child.take_retried() == 1
+
+
+def test_a_reader_that_died_between_two_calls_is_replaced(child):
+    pid = child.call(os.getpid)
+    os.kill(pid, signal.SIGKILL)
+    assert child.call(os.getpid) != pid
 
 
 SCRIPT = """

@@ -1,5 +1,6 @@
 import contextlib
 import logging
+import math
 import os
 import shutil
 from itertools import pairwise
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curation.config import InputsConfig
-from curation.corpus import first_paths, input_paths, update_inputs, video_id
+from curation.corpus import first_paths, spans_of, update_inputs, video_id
 from curation.listing import list_videos, sample_stably
 from curation.tables import Corpus
 
@@ -52,7 +53,6 @@ def test_other_files_are_named_not_dropped_silently(footage, caplog):
         (lambda f: f / "*.avi", "no video file there"),
         (lambda f: (f / "e").mkdir() or f / "e", "no video file there"),
         (lambda f: (f / "t.csv").write_text("file\nb.mp4\n") and f / "t.csv", "no column `path`"),
-        (lambda f: (f / "t.csv").write_text("path\nb.mp4\nb.mp4\n") and f / "t.csv", "more than one row"),
         (lambda f: (f / "t.csv").write_text("path,video_id\nb.mp4,1\n") and f / "t.csv", "rename the columns"),
         (lambda f: (f / "t.jsonl").write_text("{broken\n") and f / "t.jsonl", "cannot be read as a table"),
         (lambda f: (f / "t.jsonl").write_text("[1]\n") and f / "t.jsonl", "row 1 is not one value for each column"),
@@ -133,8 +133,6 @@ def test_copies_and_owners_are_found_over_all_parts(footage, tmp_path):
     every = first_paths(corpus)
     assert first_paths(corpus, ["part-00001"]) == {"part-00001": every["part-00001"]}
     assert first_paths(corpus, []) == {}
-    copied = input_paths(corpus)[video_id(str(footage / "b.mp4"))]
-    assert copied == [str(footage / "b.mp4"), str(footage / "sub/copy.mov")]
 
 
 def test_files_that_are_listed_no_more_are_counted(footage, tmp_path, caplog):
@@ -189,3 +187,61 @@ def test_an_unreadable_file_gets_an_id_of_its_own(tmp_path):
     one, two = (str(tmp_path / name) for name in ("gone1.mp4", "gone2.mp4"))
     assert len(video_id(one)) == 20 and video_id(one) != video_id(two)
     shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+def test_spans_of_byte_copies_are_united_and_sorted(footage, tmp_path):
+    corpus = Corpus(tmp_path / "out")
+    rows = "path,start_s,end_s\nb.mp4,2,3\nb.mp4,,1\na.mkv,,\nsub/copy.mov,2,3\nsub/copy.mov,5,\n"
+    (footage / "t.csv").write_text(rows)
+    update_inputs(corpus, list_videos(str(footage / "t.csv")), InputsConfig(part_max_videos=2))
+    copied = video_id(str(footage / "b.mp4"))
+    assert spans_of(corpus, "part-00000") == {copied: [(0.0, 1.0), (2.0, 3.0), (5.0, math.inf)]}
+    assert spans_of(corpus, "part-00001") == spans_of(corpus, "part-00000"), "the copy is listed there"
+    assert corpus.read_all("inputs")["spans"].null_count == 1
+
+
+def test_another_table_about_a_listed_file_is_refused(footage, tmp_path):
+    corpus, table = Corpus(tmp_path / "out"), footage / "t.csv"
+    table.write_text("path,start_s,end_s,caption\nb.mp4,0,1,one\n")
+    assert update_inputs(corpus, list_videos(str(table)), InputsConfig()) == 1
+    assert update_inputs(corpus, list_videos(str(table)), InputsConfig()) == 0
+    assert update_inputs(corpus, list_videos(str(footage / "b.mp4")), InputsConfig()) == 0, "no table says nothing"
+    for changed in ("0,2,one", "0,1,two"):
+        table.write_text(f"path,start_s,end_s,caption\nb.mp4,{changed}\n")
+        with pytest.raises(ValueError, match=r"other spans or captions of .*b\.mp4 .*FORCE=split"):
+            update_inputs(corpus, list_videos(str(table)), InputsConfig())
+
+
+def test_copies_on_disk_and_at_an_address_are_one_video(footage, bucket, tmp_path):
+    (bucket / "b.mp4").write_bytes((footage / "b.mp4").read_bytes())
+    (footage / "t.csv").write_text(f"path\nb.mp4\n{bucket}/b.mp4\na.mkv\n{bucket}/gone.mp4\n")
+    corpus = Corpus(tmp_path / "out")
+    update_inputs(corpus, list_videos(str(footage / "t.csv")), InputsConfig())
+    rows = {row["path"]: row for row in corpus.read_all("inputs").to_pylist()}
+    there, here = rows[f"{bucket}/b.mp4"], rows[str(footage / "b.mp4")]
+    assert there["video_id"] == here["video_id"] and len(first_paths(corpus)["part-00000"]) == 3
+    assert (there["size_bytes"], there["mtime_ns"], here["etag"]) == (2, None, None)
+    assert there["etag"] and here["mtime_ns"]
+    assert rows[f"{bucket}/gone.mp4"]["size_bytes"] is None
+
+
+def test_an_address_whose_content_changed_is_refused(footage, bucket, tmp_path):
+    corpus = Corpus(tmp_path / "out")
+    (bucket / "b.mp4").write_bytes(b"bb")
+    assert update_inputs(corpus, list_videos(str(bucket)), InputsConfig()) == 1
+    (bucket / "b.mp4").write_bytes(b"cc")
+    with pytest.raises(ValueError, match=r"b\.mp4 has changed .* FORCE=split"):
+        update_inputs(corpus, list_videos(str(bucket)), InputsConfig())
+
+
+def test_prefix_glob_file_and_table_at_an_address_list_the_same_way(bucket, caplog):
+    for name in ("b.mp4", "sub/a b#.MP4", "sub/c.mov", "note.md"):
+        (bucket / name).write_bytes(name.encode())
+    with caplog.at_level(logging.INFO):
+        assert names(list_videos(str(bucket))) == ["b.mp4", "a b#.MP4", "c.mov"]
+    assert "1 .md" in caplog.text
+    assert list_videos(f"{bucket}/**/*.mov")["path"].to_pylist() == [f"{bucket}/sub/c.mov"]
+    assert names(list_videos(f"{bucket}/b.mp4")) == ["b.mp4"]
+    (bucket / "sub/list.csv").write_text("path,licence\n../b.mp4,CC0\nc.mov,CC-BY\n")
+    table = list_videos(f"{bucket}/sub/list.csv")
+    assert table.to_pydict() == {"path": [f"{bucket}/b.mp4", f"{bucket}/sub/c.mov"], "licence": ["CC0", "CC-BY"]}

@@ -1,10 +1,11 @@
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from curation.engine import Counts, Engine, PartTask, PartWorker, stop_ray
+from curation.engine import MAX_WORKER_DEATHS, Counts, Engine, PartTask, PartWorker, stop_ray
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,45 @@ def test_every_death_of_a_worker_costs_no_part(tmp_path, ray, monkeypatch, kind)
 
     monkeypatch.setattr(library, "get", dying)
     assert run(tmp_path, "ray") == PARTS and deaths
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_the_loss_of_a_node_is_no_try_of_the_part(tmp_path, ray, monkeypatch, lost):
+    import ray as library
+    from ray.exceptions import RayActorError
+
+    get, deaths = library.get, []
+
+    def dying(answer):
+        if not lost or len(deaths) < 3 * MAX_WORKER_DEATHS:  # looks take some of them
+            deaths.append(answer)
+            raise RayActorError(error_msg=f"It died because its {'node' if lost else 'worker'} has died.")
+        return get(answer)
+
+    monkeypatch.setattr(library, "get", dying)
+    engine, parts = Engine("ray", 1, tmp_path / "journal"), ["p0"]
+    if lost:
+        engine.run("test", Write(tmp_path), parts, lambda part, counts: None)
+    else:
+        with pytest.raises(RuntimeError, match="p0: its worker died 3 times"):
+            engine.run("test", Write(tmp_path), parts, never)
+
+
+class Warn(Write):
+    def build(self) -> PartWorker:
+        return WarningWorker(self)
+
+
+class WarningWorker(WriteWorker):
+    def run(self, part: str) -> Counts:
+        logging.getLogger("curation.test").warning("%s is odd", part)
+        return super().run(part)
+
+
+@pytest.mark.parametrize("kind", ["local", "ray"])
+def test_what_workers_warn_of_is_seen_where_the_driver_runs(tmp_path, ray, kind, caplog):
+    Engine(kind, 2, tmp_path / "journal").run("test", Warn(tmp_path), PARTS, lambda part, counts: None)
+    assert sorted(record.getMessage() for record in caplog.records) == [f"{part} is odd" for part in PARTS]
 
 
 @pytest.mark.parametrize("kind", ["local", "ray"])

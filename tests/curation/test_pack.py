@@ -251,7 +251,7 @@ def test_a_clip_that_fails_is_listed_and_the_rest_goes_on(packed, tmp_path, capl
 def test_a_clip_that_kills_its_reader_costs_that_clip_alone(packed, tmp_path, monkeypatch):
     made = copy(packed, tmp_path)
     shutil.rmtree(made.folder)
-    monkeypatch.setattr("curation.pack_worker.cut_clip", cut_or_die)
+    monkeypatch.setattr("curation.pack_worker.cut_listed", cut_or_die)
     made.pack()
     doomed = {clip_id for clip_id in made.ids[:-3] + made.ids[-2:] if clip_id.startswith(video_id(3))}
     assert made.failures() == dict.fromkeys(doomed, made.failures()[next(iter(doomed))])
@@ -261,11 +261,11 @@ def test_a_clip_that_kills_its_reader_costs_that_clip_alone(packed, tmp_path, mo
 def cut_or_die(path, *span):
     import os
 
-    from shards.encode import cut_clip
+    from curation.pack_worker import cut_listed
 
     if path.endswith("3.mp4"):
         os._exit(9)
-    return cut_clip(path, *span)
+    return cut_listed(path, *span)
 
 
 @pytest.mark.parametrize("change", ["gone", "changed", "folder gone"])
@@ -296,7 +296,8 @@ def test_footage_that_goes_away_while_it_is_read_is_no_failure(packed, tmp_path,
 
     monkeypatch.setattr("curation.pack_worker.PackWorker._try", unplugged)
     now = film.stat()
-    row = {"path": str(film), "video_id": video_id(0), "size_bytes": now.st_size, "mtime_ns": now.st_mtime_ns}
+    stamp = {"size_bytes": now.st_size, "mtime_ns": now.st_mtime_ns, "etag": None}
+    row = {"path": str(film), "video_id": video_id(0), **stamp}
     worker = pack.PackTask(made.corpus, CONFIG.pack, "hq").build()
     try:
         with pytest.raises(FileNotFoundError, match="is gone"):

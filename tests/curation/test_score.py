@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from curation.captions import Captions, write_captions
+from curation.caption_rows import write_captions
+from curation.captions import Captions
 from curation.engine import Engine
 from curation.proxies import ROWS_PER_GROUP, ProxyReader, merge_proxies, proxy_writer
 from curation.safe_score import ContractError, SafeScore, score_schema
@@ -49,7 +50,7 @@ class Level(Scorer):
 
 def proxy(video_id: str, pts: int, level: int) -> dict:
     jpeg = cv2.imencode(".jpg", np.full((16, 16, 3), level, np.uint8))[1].tobytes()
-    return {"video_id": video_id, "pts": pts, "time_s": pts / 10, "sharpness": 0.0, "jpeg": jpeg}
+    return {"video_id": video_id, "pts": pts, "time_s": pts / 10, "sharpness": 0.0, "blockiness": 1.0, "jpeg": jpeg}
 
 
 VIDEOS_PTS = {"a": 90, "b": 3, "c": 200}  # video -> proxy frames at pts 0, 5, 10 ...

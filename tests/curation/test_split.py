@@ -9,12 +9,14 @@ from footage import noise_scene, numbered_frame, write_video
 from curation import split
 from curation.child import ChildUnavailable
 from curation.config import InputsConfig, LimitsConfig, SplitConfig
-from curation.corpus import first_paths, update_inputs
+from curation.corpus import update_inputs
 from curation.engine import Engine
 from curation.listing import list_videos
-from curation.read_video import fit_short_side, read_video
+from curation.proxy_frames import fit_short_side
+from curation.read_video import read_video
 from curation.split import SplitTask
 from curation.tables import Corpus
+from curation.unique import unique_videos
 
 SCENES = [(1, 14), (2, 20), (3, 16)]  # seed, frames at 10 a second
 
@@ -36,7 +38,7 @@ def footage(tmp_path_factory) -> Path:
 def run(footage: Path, out: Path, config: SplitConfig, kind="local") -> Corpus:
     corpus = Corpus(out)
     update_inputs(corpus, list_videos(str(footage)), InputsConfig(part_max_videos=3))
-    task = SplitTask(corpus, config, first_paths(corpus))
+    task = SplitTask(corpus, config, unique_videos(corpus).copies)
     Engine(kind, 1, out / "journal").run("split", task, corpus.parts("inputs"), lambda part, counts: None)
     return corpus
 
@@ -98,7 +100,7 @@ def test_limits_fail_a_video_in_words(footage, tmp_path):
             read_video("v", str(footage / "cuts.mp4"), SplitConfig(limits=limits), tmp_path / "p.parquet")
 
 
-def crash_on_cuts(video_id, path, config, proxies):
+def crash_on_cuts(video_id, path, config, proxies, spans):
     """Stands in for a decoder that a poisonous file kills or hangs."""
     if path.endswith("cuts.mp4"):
         os.abort()
@@ -106,7 +108,7 @@ def crash_on_cuts(video_id, path, config, proxies):
         time.sleep(60)
     if path.endswith("text.mp4"):
         raise KeyError("a bug that this file provokes")
-    return read_video(video_id, path, config, proxies)
+    return read_video(video_id, path, config, proxies, spans)
 
 
 def test_a_crash_and_a_hang_cost_one_video_each(footage, tmp_path, monkeypatch):
@@ -159,12 +161,13 @@ def test_footage_that_is_not_what_was_listed_stops_the_job_and_is_no_failure(tmp
     film.rename(away)
     if change == "changed":
         film.write_bytes(b"something else")
-    worker = SplitTask(corpus, SplitConfig(), first_paths(corpus)).build()
+    worker = SplitTask(corpus, SplitConfig(), unique_videos(corpus).copies).build()
     with pytest.raises(OSError, match=rf"a\.mp4 {'is gone' if change == 'gone' else 'has changed'} since it was split"):
         worker.run("part-00000")
     assert not corpus.parts("videos") and not corpus.parts("clips")
     away.rename(film)
-    assert worker.run("part-00000") == {"clips": 1, "retried": 0, "ok": 1}
+    counts = {"videos": 1, "clips": 1, "footage_s": pytest.approx(1.2), "frames": 12, "ok": 1, "retried": 0}
+    assert worker.run("part-00000") == counts
     worker.close()
 
 
@@ -172,7 +175,7 @@ def test_a_file_that_could_not_be_read_when_it_was_listed_is_failed(tmp_path):
     (tmp_path / "films.csv").write_text("path\nmissing.mp4\n")
     corpus = Corpus(tmp_path / "out")
     update_inputs(corpus, list_videos(str(tmp_path / "films.csv")), InputsConfig())
-    worker = SplitTask(corpus, SplitConfig(), first_paths(corpus)).build()
+    worker = SplitTask(corpus, SplitConfig(), unique_videos(corpus).copies).build()
     assert worker.run("part-00000")["failed"] == 1
     worker.close()
 
@@ -180,14 +183,14 @@ def test_a_file_that_could_not_be_read_when_it_was_listed_is_failed(tmp_path):
 def test_without_a_child_no_video_is_blamed(footage, tmp_path):
     corpus = Corpus(tmp_path)
     update_inputs(corpus, list_videos(str(footage)), InputsConfig())
-    worker = SplitTask(corpus, SplitConfig(), first_paths(corpus)).build()
+    worker = SplitTask(corpus, SplitConfig(), unique_videos(corpus).copies).build()
     worker.close()
-    with pytest.raises(ChildUnavailable, match="not active"):
+    with pytest.raises(ChildUnavailable, match="closed"):
         worker.run("part-00000")
     assert not corpus.parts("videos")
 
 
-def defect(video_id, path, config, proxies):
+def defect(video_id, path, config, proxies, spans):
     """Stands in for a bug of a splitter."""
     raise ZeroDivisionError("of ours")
 
@@ -197,7 +200,7 @@ def test_the_same_exception_from_every_video_is_a_defect_of_ours(footage, tmp_pa
     monkeypatch.setattr(split, "read_video", defect)
     corpus = Corpus(tmp_path)
     update_inputs(corpus, list_videos(str(footage)), InputsConfig(part_max_videos=videos_a_part))
-    worker = SplitTask(corpus, SplitConfig(), first_paths(corpus)).build()
+    worker = SplitTask(corpus, SplitConfig(), unique_videos(corpus).copies).build()
     if stops:
         with pytest.raises(RuntimeError, match=r"each of its 4 videos failed with ZeroDivisionError(.|\n)*in defect"):
             worker.run("part-00000")
@@ -207,13 +210,13 @@ def test_the_same_exception_from_every_video_is_a_defect_of_ours(footage, tmp_pa
     worker.close()
 
 
-def crash_once(video_id, path, config, proxies):
+def crash_once(video_id, path, config, proxies, spans):
     """Stands in for a reader that is killed the first time."""
     tried = Path(path).with_suffix(".tried")
     if not tried.exists():
         tried.touch()
         os.abort()
-    return read_video(video_id, path, config, proxies)
+    return read_video(video_id, path, config, proxies, spans)
 
 
 def test_a_retry_is_told_to_the_journal(tmp_path, monkeypatch):

@@ -91,6 +91,22 @@ def test_rotation_is_baked_in(tmp_path, turn):
     assert [int(mean.argmax()) if mean.max() > 150 else None for mean in means] == [0, 1, 2, None]
 
 
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_a_mirror_is_baked_in(tmp_path, turn):
+    upright = np.zeros((64, 96, 3), np.uint8)
+    upright[:32, :48, 0], upright[:32, 48:, 1], upright[32:, :48, 2] = 220, 220, 220  # red, green; blue, black
+    stored = np.ascontiguousarray(np.rot90(upright, turn // 90)[:, ::-1])
+    cos, sin = ((1, 0), (0, 1), (-1, 0), (0, -1))[turn // 90]
+    matrix = [number * 2**16 for number in (-cos, -sin, 0, -sin, cos, 0)] + [0, 0, 2**30]
+    path = write_video(tmp_path / "a.mp4", [stored] * 4, matrix=matrix)
+    clip = cut(path, 0, 4)
+    picture = decoded(clip)[0][1].to_ndarray(format="rgb24").astype(int)
+    assert picture.shape == (64, 96, 3)
+    corners = [picture[8:24, 8:40], picture[8:24, 56:88], picture[40:56, 8:40], picture[40:56, 56:88]]
+    means = [corner.mean(axis=(0, 1)) for corner in corners]
+    assert [int(mean.argmax()) if mean.max() > 150 else None for mean in means] == [0, 1, 2, None]
+
+
 def write_colours(path, codec, pixel_format, size, **tags):
     """Three frames, left (200, 60, 40), right (30, 90, 180), in any pixel format."""
     picture = np.zeros((size[1], size[0], 3), np.uint8)

@@ -1,10 +1,11 @@
-import json
+import errno
+import io
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-from footage import number_of, numbered_frame, write_video
+from footage import damage_packets, noise_scene, number_of, numbered_frame, write_streams, write_video
 
 from shards.video import VideoError, open_video
 
@@ -201,20 +202,77 @@ def test_one_scaler_serves_a_whole_video(tmp_path):
     assert len({id(frame.scalers) for frame in frames}) == 1 and len(frames[0].scalers._of) == 2
 
 
-def frames_and_errors(path: Path) -> tuple[int, int]:
-    try:
-        with open_video(str(path)) as video:
-            return sum(1 for _ in video.frames()), video.num_decode_errors
-    except VideoError:
-        return 0, 0
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_several_streams_the_one_of_most_pixels_is_read(tmp_path, order):
+    small, large = [numbered_frame(3)] * 4, [numbered_frame(9, (128, 96))] * 6
+    path = write_streams(tmp_path / "a.mp4", [(small, large)[index] for index in order])
+    with open_video(str(path)) as video:
+        frames = list(video.frames())
+        assert (video.info.num_streams, video.info.stream_index) == (2, order.index(1))
+        assert len(frames) == 6 and {number_of(frame.rgb(*frame.size)) for frame in frames} == {9}
 
 
-def test_real_footage_decodes_to_the_frames_its_manifest_states(media: Path):
-    entries = json.loads((media / "manifest.json").read_text())["files"]
-    videos = {e["path"]: e["probe"].get("frames_decoded") or 0 for e in entries if "probe" in e}
-    videos = {path: stated for path, stated in videos.items() if not path.startswith("images/")}
-    assert len(videos) > 60
-    for path, stated in videos.items():
-        found, errors = frames_and_errors(media / path)
-        # the manifest stopped counting at the first broken packet; we go on behind it
-        assert found == stated or (errors and found > stated), path
+def test_of_equal_streams_the_first_is_read(tmp_path):
+    path = write_streams(tmp_path / "a.mp4", [[numbered_frame(k)] * 3 for k in (5, 6)])
+    assert {number for _, number in decode(path)} == {5}
+
+
+def test_a_missing_decoder_is_told(tmp_path):
+    path = write_video(tmp_path / "a.mp4", [numbered_frame(0)] * 2)
+    (tmp_path / "b.mp4").write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+    with pytest.raises(VideoError, match="no decoder for the video stream"), open_video(str(tmp_path / "b.mp4")):
+        pass
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_packets_that_do_not_decode_are_counted_with_their_times(tmp_path, threads):
+    path = write_video(tmp_path / "a.avi", [numbered_frame(k) for k in range(20)], g="1")
+    when = decode(path)[7][0]
+    with open_video(damage_packets(path.read_bytes(), {7}), threads) as video:
+        frames = list(video.frames())
+        assert [number_of(frame.rgb(*frame.size)) for frame in frames] == [k for k in range(20) if k != 7]
+        assert video.num_decode_errors == 1
+        lost = {time * video.info.time_base for time in video.lost_pts}
+        assert when in lost and len(lost) <= threads
+
+
+class FailingDisk(io.BytesIO):
+    """A file whose disk fails behind a number of bytes."""
+
+    def __init__(self, data: bytes, good_bytes: int, error: Exception) -> None:
+        super().__init__(data)
+        self.good_bytes, self.error = good_bytes, error
+
+    def read(self, size: int = -1) -> bytes:
+        if self.tell() + size > self.good_bytes:
+            raise self.error
+        return super().read(size)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOENT, errno.ESTALE, errno.ETIMEDOUT])
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.ts", "a.avi"])
+def test_a_disk_that_fails_is_no_damage_of_the_video(tmp_path, name, number):
+    path = write_video(tmp_path / name, noise_scene(0, 60, size=(320, 240)), g="10")
+    data, error = path.read_bytes(), OSError(number, "the disk fails")
+    assert len(data) > 150_000
+    with (
+        pytest.raises(OSError, match="the disk fails") as raised,
+        open_video(FailingDisk(data, 70_000, error)) as video,
+    ):
+        list(video.frames())
+    assert raised.value is error
+    with pytest.raises(OSError, match="the disk fails"), open_video(FailingDisk(data, 0, error)):
+        pass
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that opens and cannot be read")
+def test_a_path_whose_disk_fails_is_no_damage_of_the_video():
+    with pytest.raises(OSError, match="Input/output error"), open_video("/proc/self/mem"):
+        pass
+
+
+def test_a_file_of_the_caller_stays_open(tmp_path):
+    path = write_video(tmp_path / "a.mp4", [numbered_frame(k) for k in range(12)], g="5")
+    with path.open("rb") as file:
+        assert decode_source(file) == decode_source(file) == decode(path)
+        assert not file.closed

@@ -1,0 +1,196 @@
+"""A cheap look at every frame, and TransNetV2 only where that leaves doubt; the default."""
+
+import math
+from array import array
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from curation.shot_features import REACH, features
+from curation.splitter import Boundaries, Detector, Splitter
+from curation.splitters.transnet import in_ticks, runs
+
+if TYPE_CHECKING:
+    from curation.shot_network import ShotNetwork
+    from curation.shot_reader import ShotReader
+    from curation.small_frame import SmallFrame
+
+CHUNK = 768  # frames read at a time
+MARGIN = 96  # more on each side: what a reading depends on
+CONTEXT = 18  # frames on each side of a doubt that TransNetV2 sees: its answers are those of 100 frames within 0.03
+NEUTRAL = (0.1, 0.2)  # what TransNetV2 says where nothing can be told: of a cut, of a transition
+LOUDEST = 3.0  # in log odds
+LEAST = 0.3  # chance below which nothing is considered
+LONGEST_LOOK = 30  # frames of doubt that it is asked about at once
+SHORTEST_SPAN = 3  # frames: what is shorter is a hard cut smeared by coding
+LONGEST_SMEAR, SURE = 6, 0.8  # a cut this likely inside a span this short is the truth
+
+
+@dataclass(frozen=True)
+class Hybrid(Splitter):
+    """Hard cuts, and gradual transitions as spans."""
+
+    cut_threshold: float = 0.8
+    """Chance from which a frame is the first after a cut, 0..1; chosen on rendered films."""
+    transition_threshold: float = 0.8
+    """Chance from which a run of frames is a transition, 0..1; chosen on rendered films."""
+    span_threshold: float = 0.2
+    """Chance down to which a transition is widened, 0..1."""
+    doubt: tuple[float, float] = (0.08, 0.995)
+    """TransNetV2 is asked where the chance after the cheap look lies between these; (1, 1) never asks."""
+    network_weight: float = 0.5
+    """How much TransNetV2's own word counts besides: it has seen more footage than the reader of its answers."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where TransNetV2 runs; `auto` takes a GPU when there is one."""
+    threads: int = 1
+    """Of torch, on the CPU. Part of the result: other numbers of threads change the last bits."""
+
+    def build(self, time_base: Fraction, fps: Fraction) -> Detector:
+        """A detector whose networks are loaded once a process."""
+        from curation.shot_network import shot_network
+        from curation.shot_reader import shot_reader
+
+        network = shot_network(self.device, self.threads) if self.doubt[0] < self.doubt[1] else None
+        return HybridDetector(self, shot_reader(), network)
+
+
+class HybridDetector(Detector):
+    """Keeps the thumbnails of at most CHUNK + 2 * MARGIN frames, and 24 bytes of every frame."""
+
+    def __init__(self, settings: Hybrid, reader: "ShotReader", network: "ShotNetwork | None") -> None:
+        self._settings, self._reader, self._network = settings, reader, network
+        self._held: list[np.ndarray] = []
+        self._before = 0  # held frames that have been read already
+        self._pts, self._chances = array("q"), array("f")
+        self.num_asked = 0
+        """Frames that went through TransNetV2."""
+
+    def process(self, frame: "SmallFrame") -> None:
+        """Takes the next frame."""
+        self._pts.append(frame.pts)
+        self._held.append(frame.rgb)
+        if len(self._held) == self._before + CHUNK + MARGIN:
+            self._read(CHUNK)
+
+    def finish(self) -> Boundaries:
+        """All boundaries found."""
+        if len(self._held) > self._before:
+            self._read(len(self._held) - self._before)
+        read = np.frombuffer(self._chances, np.float32).reshape(-1, 4)
+        found = boundaries(read[:, :2], read[:, 2:], self._settings)
+        return in_ticks(found, np.frombuffer(self._pts, np.int64))
+
+    def _read(self, num_frames: int) -> None:
+        """Reads the next frames, with all that are held around them."""
+        thumbnails = np.stack(self._held)
+        numbers = features(np.pad(thumbnails, ((REACH, REACH), (0, 0), (0, 0), (0, 0)), mode="edge"))
+        answers = np.full((len(thumbnails), 2), np.nan, np.float32)
+        chances = self._reader.read(numbers, answers)
+        if self._network:
+            for start, end in doubtful(chances, self._settings.doubt):
+                answers[start:end] = self._ask(self._network, thumbnails, start, end)
+            chances = self._reader.read(numbers, answers)
+        both = np.concatenate([chances, answers], axis=1)[self._before : self._before + num_frames]
+        self._chances.frombytes(both.astype(np.float32).tobytes())
+        done = self._before + num_frames
+        self._before = min(MARGIN, done)
+        self._held = self._held[done - self._before :]
+
+    def _ask(self, network: "ShotNetwork", thumbnails: np.ndarray, start: int, end: int) -> np.ndarray:
+        around = np.clip(np.arange(start - CONTEXT, end + CONTEXT), 0, len(thumbnails) - 1)
+        self.num_asked += len(around)
+        return network.probabilities(thumbnails[around][None])[0, CONTEXT:-CONTEXT]
+
+
+def doubtful(chances: np.ndarray, doubt: tuple[float, float], widened: int = 3) -> list[tuple[int, int]]:
+    """Half-open spans of frames where something may or may not happen, each at most LONGEST_LOOK long.
+
+    Args:
+        chances: float32 (num_frames, 2), of `ShotReader.read`.
+        doubt: a run of frames above the first is in doubt, unless it holds one above the second.
+        widened: frames added on both sides.
+    """
+    likeliest = chances.max(axis=1)
+    flags = np.zeros(len(chances), bool)
+    for start, end in runs(likeliest > doubt[0]):
+        if likeliest[start:end].max() < doubt[1]:
+            flags[max(0, start - widened) : end + widened] = True
+    return [
+        (first, min(first + LONGEST_LOOK, end))
+        for start, end in runs(flags)
+        for first in range(start, end, LONGEST_LOOK)
+    ]
+
+
+def boundaries(chances: np.ndarray, answers: np.ndarray, settings: Hybrid) -> list[tuple[int, int]]:
+    """Decides: half-open spans of frames, sorted; one that is empty is a hard cut before that frame.
+
+    Args:
+        chances: float32 (num_frames, 2), of `ShotReader.read`.
+        answers: float32 (num_frames, 2), of `ShotNetwork.probabilities`; NaN where it was not asked.
+        settings: thresholds and weight.
+    """
+    weight, said = settings.network_weight, np.where(np.isfinite(answers), answers, NEUTRAL)
+    spans = _transitions(chances[:, 1], LEAST, settings.span_threshold)
+    cuts = [frame for frame in _peaks(chances[:, 0], LEAST) if frame > 0]
+    kept = []
+    for start, end in _agreed(cuts, spans, chances):
+        around = slice(max(0, start - 3), start + 2) if start == end else slice(start, end)
+        kind = int(start < end)
+        own = chances[start : max(end, start + 1), kind].max()
+        odds = _log_odds(own) + weight * _opinion(said[around], kind)
+        if odds > _log_odds(settings.transition_threshold if kind else settings.cut_threshold):
+            kept.append((start, end))
+    return sorted(kept)
+
+
+def _opinion(said: np.ndarray, kind: int) -> float:
+    """What TransNetV2 says for (> 0) or against a cut (kind 0) or a transition (1), in log odds."""
+    strongest = said[:, 0].max() if said[:, 0].max() > NEUTRAL[0] or not kind else 0.0
+    if kind:
+        strongest = max(strongest, np.sort(said[:, 1])[-max(1, len(said) // 3) :].mean())
+    return float(np.clip(_log_odds(strongest) - _log_odds(NEUTRAL[kind]), -LOUDEST, LOUDEST))
+
+
+def _log_odds(chance: float) -> float:
+    inside = min(max(float(chance), 1e-4), 1 - 1e-4)
+    return math.log(inside / (1 - inside))
+
+
+def _transitions(chances: np.ndarray, threshold: float, span_threshold: float) -> list[tuple[int, int]]:
+    """Runs above the first threshold, widened down to the second, at most to the lowest point between two of them."""
+    likely, wide = runs(chances > threshold), chances > span_threshold
+    valleys = [end + int(chances[end:start].argmin()) for (_, end), (start, _) in pairwise(likely)]
+    spans = []
+    for (start, end), (lowest, highest) in zip(likely, pairwise([0, *valleys, len(chances)]), strict=False):
+        while start > lowest and wide[start - 1]:
+            start -= 1
+        while end < highest and wide[end]:
+            end += 1
+        spans.append((start, end))
+    return [(start, end) for start, end in spans if end - start >= SHORTEST_SPAN]
+
+
+def _peaks(chances: np.ndarray, threshold: float) -> list[int]:
+    """Frames above the threshold and above all others within two frames."""
+    return [
+        frame
+        for frame in np.flatnonzero(chances > threshold).tolist()
+        if chances[frame] == chances[max(0, frame - 2) : frame + 3].max()
+    ]
+
+
+def _agreed(cuts: list[int], spans: list[tuple[int, int]], chances: np.ndarray) -> list[tuple[int, int]]:
+    """Cuts and spans together; inside a span only sure cuts stay: a fade may end in a cut."""
+    kept = list(spans)
+    for cut in cuts:
+        around = next((span for span in kept if span[0] + 1 < cut < span[1] - 1), None)
+        if around and chances[cut, 0] <= SURE:
+            continue
+        if around and around[1] - around[0] <= LONGEST_SMEAR:
+            kept.remove(around)
+        kept.append((cut, cut))
+    return kept

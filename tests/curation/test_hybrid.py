@@ -1,0 +1,124 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from footage import noise_scene, small
+
+from curation.splitter import Boundaries
+from curation.splitters import hybrid
+from curation.splitters.hybrid import Hybrid, HybridDetector, boundaries, doubtful
+
+TIME_BASE = Fraction(1, 1000)
+ALONE = Hybrid(doubt=(1.0, 1.0))
+
+
+def detector_after(frames: list[np.ndarray], pts: list[int], splitter: Hybrid = ALONE) -> HybridDetector:
+    detector = splitter.build(TIME_BASE, Fraction(24))
+    for time, frame in zip(pts, frames, strict=True):
+        detector.process(small(time, frame))
+    assert isinstance(detector, HybridDetector)
+    return detector
+
+
+def found_in(frames: list[np.ndarray], pts: list[int], splitter: Hybrid = ALONE) -> Boundaries:
+    return detector_after(frames, pts, splitter).finish()
+
+
+def scenes(*lengths: int) -> list[list[np.ndarray]]:
+    """Scenes of which every other one is much darker."""
+    return [[frame // (1 + 2 * (seed % 2)) for frame in noise_scene(seed, n)] for seed, n in enumerate(lengths)]
+
+
+def film(*lengths: int) -> list[np.ndarray]:
+    return [frame for scene in scenes(*lengths) for frame in scene]
+
+
+def mixed(before: list[np.ndarray], after: list[np.ndarray]) -> list[np.ndarray]:
+    shares = np.arange(1, len(before) + 1) / (len(before) + 1)
+    return [((1 - s) * a + s * b).astype(np.uint8) for s, a, b in zip(shares, before, after, strict=True)]
+
+
+@pytest.mark.parametrize("splitter", [ALONE, Hybrid(device="cpu", doubt=(0.0, 1.1))])
+@pytest.mark.parametrize("first", [0, 1400, -200])
+def test_a_cut_is_the_first_frame_of_the_new_scene_wherever_time_starts(first, splitter):
+    pts = [first + 40 * k for k in range(60)]
+    assert found_in(film(34, 26), pts, splitter) == Boundaries([pts[34]], [])
+
+
+def test_times_of_variable_rate_come_back_exactly():
+    pts = np.cumsum(np.random.default_rng(0).integers(20, 60, 70)).tolist()
+    assert found_in(film(34, 36), pts).cuts_pts == [pts[34]]
+
+
+def test_a_dissolve_is_a_span_that_covers_it():
+    a, b = scenes(60, 60)
+    frames = a[:40] + mixed(a[40:56], b[:16]) + b[16:]
+    found = found_in(frames, list(range(len(frames))))
+    assert found.cuts_pts == []
+    [(start, end)] = found.transitions_pts
+    assert 28 <= start <= 41 and 55 <= end <= 64
+
+
+def test_a_fade_out_and_a_fade_in_are_two_spans_with_black_between():
+    a, b = scenes(60, 60)
+    black = [np.zeros_like(a[0])] * 16
+    frames = a[:40] + mixed(a[40:56], black) + black + mixed(black, b[:16]) + b[16:]
+    found = found_in(frames, list(range(len(frames))))
+    assert found.cuts_pts == []
+    (out, back) = found.transitions_pts
+    assert 28 <= out[0] <= 42 and 53 <= out[1] <= 64
+    assert 64 <= back[0] <= 75 and 85 <= back[1] <= 100
+
+
+def test_a_flash_is_no_cut():
+    frames = noise_scene(0, 80)
+    frames[40] = np.clip(frames[40].astype(int) + 120, 0, 255).astype(np.uint8)
+    assert found_in(frames, list(range(80))) == Boundaries([], [])
+
+
+def test_where_chunks_end_changes_nothing(monkeypatch):
+    frames = film(70, 50, 90, 40, 60)
+    whole = detector_after(frames, list(range(len(frames))))
+    monkeypatch.setattr(hybrid, "CHUNK", 64)
+    chunks = detector_after(frames, list(range(len(frames))))
+    assert whole.finish() == chunks.finish()
+    np.testing.assert_allclose(whole._chances, chunks._chances, atol=1e-5)
+
+
+def test_what_is_held_does_not_grow_with_the_video(monkeypatch):
+    monkeypatch.setattr(hybrid, "CHUNK", 64)
+    detector = ALONE.build(TIME_BASE, Fraction(24))
+    assert isinstance(detector, HybridDetector)
+    held = set()
+    for number in range(900):
+        detector.process(small(number, np.zeros((27, 48, 3), np.uint8)))
+        held.add(len(detector._held))
+    assert max(held) < 64 + 2 * hybrid.MARGIN
+
+
+def test_the_network_is_asked_only_where_there_is_doubt():
+    sure, still = np.zeros((200, 2), np.float32), np.zeros((200, 2), np.float32)
+    sure[50, 0] = 0.99
+    assert doubtful(sure, (0.1, 0.9)) == doubtful(still, (0.1, 0.9)) == []
+    sure[50, 0], sure[100:180, 1] = 0.5, 0.3
+    assert doubtful(sure, (0.1, 0.9)) == [(47, 54), (97, 127), (127, 157), (157, 183)]
+
+
+def test_chances_become_cuts_and_spans():
+    chances = np.zeros((60, 2), np.float32)
+    chances[5, 0], chances[6, 0] = 0.9, 0.6  # one cut, not two
+    chances[20:30, 1], chances[24, 0] = 0.8, 0.6  # a transition, and no cut in it
+    chances[30:33, 1] = 0.4, 0.3, 0.4  # a valley between two
+    chances[33:40, 1] = 0.7
+    chances[50, 1] = 0.9  # too short
+    unasked = np.full_like(chances, np.nan)
+    settings = Hybrid(cut_threshold=0.5, transition_threshold=0.5, span_threshold=0.25, network_weight=1.0)
+    assert boundaries(chances, unasked, settings) == [(5, 5), (20, 31), (31, 40)]
+    denied = np.full_like(chances, 0.001)
+    denied[20:40] = 0.9
+    assert boundaries(chances, denied, settings) == [(20, 31), (31, 40)]
+
+
+def test_no_frame_and_one_frame_are_no_trouble():
+    assert found_in([], []) == Boundaries([], [])
+    assert found_in(noise_scene(0, 1), [7]) == Boundaries([], [])
