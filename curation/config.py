@@ -8,7 +8,7 @@ from typing import Literal
 
 from curation.scorer import Scorer
 from curation.splitter import Splitter
-from curation.splitters.adaptive import Adaptive
+from curation.splitters.hybrid import Hybrid
 
 
 def need(holds: bool, key: str, words: str) -> None:
@@ -65,7 +65,7 @@ class LimitsConfig:
 class SplitConfig:
     """How a video becomes clips and proxy frames."""
 
-    splitter: Splitter = field(default_factory=Adaptive)
+    splitter: Splitter = field(default_factory=Hybrid)
     """The cut detector."""
     min_clip_s: float = 1.0
     """Scenes shorter than this, after trimming, give no clip."""

@@ -14,7 +14,6 @@ from curation.splitter import Boundaries, Detector, Splitter
 from curation.splitters.transnet import in_ticks, runs
 
 if TYPE_CHECKING:
-    from curation.shot_network import ShotNetwork
     from curation.shot_reader import ShotReader
     from curation.small_frame import SmallFrame
 
@@ -49,19 +48,17 @@ class Hybrid(Splitter):
     """Of torch, on the CPU. Part of the result: other numbers of threads change the last bits."""
 
     def build(self, time_base: Fraction, fps: Fraction) -> Detector:
-        """A detector whose networks are loaded once a process."""
-        from curation.shot_network import shot_network
+        """A detector; TransNetV2 is loaded at the first doubt in a process."""
         from curation.shot_reader import shot_reader
 
-        network = shot_network(self.device, self.threads) if self.doubt[0] < self.doubt[1] else None
-        return HybridDetector(self, shot_reader(), network)
+        return HybridDetector(self, shot_reader())
 
 
 class HybridDetector(Detector):
     """Keeps the thumbnails of at most CHUNK + 2 * MARGIN frames, and 24 bytes of every frame."""
 
-    def __init__(self, settings: Hybrid, reader: "ShotReader", network: "ShotNetwork | None") -> None:
-        self._settings, self._reader, self._network = settings, reader, network
+    def __init__(self, settings: Hybrid, reader: "ShotReader") -> None:
+        self._settings, self._reader = settings, reader
         self._held: list[np.ndarray] = []
         self._before = 0  # held frames that have been read already
         self._pts, self._chances = array("q"), array("f")
@@ -89,9 +86,10 @@ class HybridDetector(Detector):
         numbers = features(np.pad(thumbnails, ((REACH, REACH), (0, 0), (0, 0), (0, 0)), mode="edge"))
         answers = np.full((len(thumbnails), 2), np.nan, np.float32)
         chances = self._reader.read(numbers, answers)
-        if self._network:
-            for start, end in doubtful(chances, self._settings.doubt):
-                answers[start:end] = self._ask(self._network, thumbnails, start, end)
+        doubts = doubtful(chances, self._settings.doubt)
+        for start, end in doubts:
+            answers[start:end] = self._ask(thumbnails, start, end)
+        if doubts:
             chances = self._reader.read(numbers, answers)
         both = np.concatenate([chances, answers], axis=1)[self._before : self._before + num_frames]
         self._chances.frombytes(both.astype(np.float32).tobytes())
@@ -99,7 +97,10 @@ class HybridDetector(Detector):
         self._before = min(MARGIN, done)
         self._held = self._held[done - self._before :]
 
-    def _ask(self, network: "ShotNetwork", thumbnails: np.ndarray, start: int, end: int) -> np.ndarray:
+    def _ask(self, thumbnails: np.ndarray, start: int, end: int) -> np.ndarray:
+        from curation.shot_network import shot_network
+
+        network = shot_network(self._settings.device, self._settings.threads)
         around = np.clip(np.arange(start - CONTEXT, end + CONTEXT), 0, len(thumbnails) - 1)
         self.num_asked += len(around)
         return network.probabilities(thumbnails[around][None])[0, CONTEXT:-CONTEXT]
