@@ -32,11 +32,10 @@ def place_spans(
     whole_s = float((end_pts - first) * time_base)
     placed: list[PtsSpan] = []
     problems: list[str] = []
-    for start_s, end_s in sorted(set(spans)):
-        told = f"{start_s:.3f} to {end_s:.3f} s"
-        if not 0 <= start_s < end_s:  # nor does NaN
-            problems.append(f"{told}: does not go forward from 0")
-            continue
+    forward = [span for span in spans if 0 <= span[0] < span[1]]  # NaN does not, and cannot be sorted
+    problems += sorted({f"{_told(span)}: does not go forward from 0" for span in spans if span not in forward})
+    for start_s, end_s in sorted(set(forward)):
+        told = _told((start_s, end_s))
         start, end = (_nearest(edges, first + float(seconds / time_base)) for seconds in (start_s, end_s))
         if start == end:
             problems.append(f"{told}: holds no frame; the video ends at {whole_s:.3f} s")
@@ -47,6 +46,10 @@ def place_spans(
             if whole_s + ROUNDING_S < end_s < math.inf:
                 problems.append(f"{told}: cut where the video ends, at {whole_s:.3f} s")
     return placed, problems
+
+
+def _told(span: SecondsSpan) -> str:
+    return f"{span[0]:.3f} to {span[1]:.3f} s"
 
 
 def _nearest(edges: np.ndarray, time: float) -> int:
