@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from curation.shot_features import REACH, features
+from curation.shot_features import NAMES, REACH, features
 from curation.splitter import Boundaries, Detector, Splitter
 from curation.splitters.transnet import in_ticks, runs
 
@@ -26,6 +26,8 @@ LEAST = 0.3  # chance below which nothing is considered
 LONGEST_LOOK = 30  # frames of doubt that it is asked about at once
 SHORTEST_SPAN = 3  # frames: what is shorter is a hard cut smeared by coding
 LONGEST_SMEAR, SURE = 6, 0.8  # a cut this likely inside a span this short is the truth
+DEEPEST, LEAST_SPREAD, PLAIN = 0.35, 0.05, 0.1  # what makes a fade-out and a fade-in of one span; chosen on films
+SPREAD = NAMES.index("spread")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Hybrid(Splitter):
 
 
 class HybridDetector(Detector):
-    """Keeps the thumbnails of at most CHUNK + 2 * MARGIN frames, and 24 bytes of every frame."""
+    """Keeps the thumbnails of at most CHUNK + 2 * MARGIN frames, and 28 bytes of every frame."""
 
     def __init__(self, settings: Hybrid, reader: "ShotReader") -> None:
         self._settings, self._reader = settings, reader
@@ -76,8 +78,8 @@ class HybridDetector(Detector):
         """All boundaries found."""
         if len(self._held) > self._before:
             self._read(len(self._held) - self._before)
-        read = np.frombuffer(self._chances, np.float32).reshape(-1, 4)
-        found = boundaries(read[:, :2], read[:, 2:], self._settings)
+        read = np.frombuffer(self._chances, np.float32).reshape(-1, 5)
+        found = boundaries(read[:, :2], read[:, 2:4], np.exp(read[:, 4]), self._settings)
         return in_ticks(found, np.frombuffer(self._pts, np.int64))
 
     def _read(self, num_frames: int) -> None:
@@ -91,8 +93,8 @@ class HybridDetector(Detector):
             answers[start:end] = self._ask(thumbnails, start, end)
         if doubts:
             chances = self._reader.read(numbers, answers)
-        both = np.concatenate([chances, answers], axis=1)[self._before : self._before + num_frames]
-        self._chances.frombytes(both.astype(np.float32).tobytes())
+        kept = np.concatenate([chances, answers, numbers[:, SPREAD, None]], axis=1)
+        self._chances.frombytes(kept[self._before : self._before + num_frames].astype(np.float32).tobytes())
         done = self._before + num_frames
         self._before = min(MARGIN, done)
         self._held = self._held[done - self._before :]
@@ -126,16 +128,18 @@ def doubtful(chances: np.ndarray, doubt: tuple[float, float], widened: int = 3) 
     ]
 
 
-def boundaries(chances: np.ndarray, answers: np.ndarray, settings: Hybrid) -> list[tuple[int, int]]:
+def boundaries(chances: np.ndarray, answers: np.ndarray, spread: np.ndarray, settings: Hybrid) -> list[tuple[int, int]]:
     """Decides: half-open spans of frames, sorted; one that is empty is a hard cut before that frame.
 
     Args:
         chances: float32 (num_frames, 2), of `ShotReader.read`.
         answers: float32 (num_frames, 2), of `ShotNetwork.probabilities`; NaN where it was not asked.
+        spread: float32 (num_frames,), how far apart dark and light parts of the picture are, 0..1.
         settings: thresholds and weight.
     """
     weight, said = settings.network_weight, np.where(np.isfinite(answers), answers, NEUTRAL)
     spans = _transitions(chances[:, 1], LEAST, settings.span_threshold)
+    spans = [part for span in spans for part in parted(span, spread)]
     cuts = [frame for frame in _peaks(chances[:, 0], LEAST) if frame > 0]
     kept = []
     for start, end in _agreed(cuts, spans, chances):
@@ -173,6 +177,31 @@ def _transitions(chances: np.ndarray, threshold: float, span_threshold: float) -
             end += 1
         spans.append((start, end))
     return [(start, end) for start, end in spans if end - start >= SHORTEST_SPAN]
+
+
+def parted(span: tuple[int, int], spread: np.ndarray) -> list[tuple[int, int]]:
+    """A fade-out that meets a fade-in is two transitions: divides a span where the picture is plain in its midst.
+
+    Args:
+        span: half-open, frames.
+        spread: float32 (num_frames,), of the whole video.
+
+    Returns:
+        Two parts or more, which meet in the middle of what is plain; the span itself where there is no such place. A
+        dissolve has none: half of each of two pictures is no plain one.
+    """
+    start, end = span
+    inside = spread[start:end]
+    if len(inside) < 2 * SHORTEST_SPAN:
+        return [span]
+    lowest = SHORTEST_SPAN - 1 + int(inside[SHORTEST_SPAN - 1 : 1 - SHORTEST_SPAN].argmin())
+    top = min(inside[: lowest + 1].max(), inside[lowest:].max())
+    if inside[lowest] >= DEEPEST * top or top <= LEAST_SPREAD:
+        return [span]
+    plain = inside <= inside[lowest] + PLAIN * (top - inside[lowest])
+    first, last = next(run for run in runs(plain) if run[0] <= lowest < run[1])
+    middle = start + (first + last) // 2
+    return parted((start, middle), spread) + parted((middle, end), spread)
 
 
 def _peaks(chances: np.ndarray, threshold: float) -> list[int]:

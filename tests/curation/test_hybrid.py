@@ -6,7 +6,7 @@ from footage import noise_scene, small
 
 from curation.splitter import Boundaries
 from curation.splitters import hybrid
-from curation.splitters.hybrid import Hybrid, HybridDetector, boundaries, doubtful
+from curation.splitters.hybrid import Hybrid, HybridDetector, boundaries, doubtful, parted
 
 TIME_BASE = Fraction(1, 1000)
 ALONE = Hybrid(doubt=(1.0, 1.0))
@@ -111,12 +111,29 @@ def test_chances_become_cuts_and_spans():
     chances[30:33, 1] = 0.4, 0.3, 0.4  # a valley between two
     chances[33:40, 1] = 0.7
     chances[50, 1] = 0.9  # too short
-    unasked = np.full_like(chances, np.nan)
+    unasked, vivid = np.full_like(chances, np.nan), np.ones(len(chances), np.float32)
     settings = Hybrid(cut_threshold=0.5, transition_threshold=0.5, span_threshold=0.25, network_weight=1.0)
-    assert boundaries(chances, unasked, settings) == [(5, 5), (20, 31), (31, 40)]
+    assert boundaries(chances, unasked, vivid, settings) == [(5, 5), (20, 31), (31, 40)]
     denied = np.full_like(chances, 0.001)
     denied[20:40] = 0.9
-    assert boundaries(chances, denied, settings) == [(20, 31), (31, 40)]
+    assert boundaries(chances, denied, vivid, settings) == [(20, 31), (31, 40)]
+
+
+@pytest.mark.parametrize(
+    ("spread", "parts"),
+    [
+        ([0.8, 0.6, 0.4, 0.2, 0.0, 0.2, 0.4, 0.6], [(0, 4), (4, 8)]),  # out and in
+        ([0.8, 0.5, 0.2, 0.0, 0.0, 0.0, 0.3, 0.6], [(0, 4), (4, 8)]),
+        ([0.8, 0.7, 0.6, 0.5, 0.5, 0.6, 0.7, 0.8], [(0, 8)]),  # a dissolve: never plain
+        ([0.8, 0.6, 0.4, 0.3, 0.2, 0.1, 0.0, 0.0], [(0, 8)]),  # a fade-out alone
+        ([0.02, 0.02, 0.0, 0.0, 0.0, 0.02, 0.02, 0.02], [(0, 8)]),  # all is dark
+        ([0.8, 0.0, 0.8], [(0, 3)]),
+    ],
+)
+def test_a_fade_out_and_a_fade_in_are_two(spread, parts):
+    assert parted((0, len(spread)), np.array(spread, np.float32)) == parts
+    shifted = np.array([1, 1, *spread, 1], np.float32)
+    assert parted((2, 2 + len(spread)), shifted) == [(a + 2, b + 2) for a, b in parts]
 
 
 def test_no_frame_and_one_frame_are_no_trouble():
