@@ -2,11 +2,11 @@
 
     make bench NAME=split ARGS="<folder, glob or table>"
 
-Bare decoding is PyAV's in this process, with threads on all cores (`thread_type="AUTO"`); the job runs as it always does,
-a process a core with one decoder thread. They take turns, so the ratios hold on a noisy machine; start-up is left out.
-TransNetV2 is left out as well: what it costs depends on the footage and stands in `benchmarks/cuts.py`. Memory is that of
-a fresh process, over what it held after its imports and its model; `--memory none` leaves the long videos out, which take
-minutes.
+Bare decoding is PyAV's in this process, with threads on all cores (`thread_type="AUTO"`); the job runs as it always
+does, a process a core with one decoder thread. They take turns, so the ratios hold on a noisy machine; start-up is left
+out. TransNetV2 is left out as well: what it costs depends on the footage and stands in `benchmarks/cuts.py`. Memory is
+that of a fresh process, over what it held after its imports and its model; `--memory none` leaves the long videos out,
+which take minutes.
 """
 
 import argparse

@@ -107,6 +107,8 @@ def run(options: Namespace, config: CurateConfig, resolved: str) -> None:
     if options.retry and ("split" not in jobs or options.force == "split"):
         raise ValueError(f"RETRY={options.retry} reads videos again in the job split, which FORCE=split does for all")
 
+    _refuse_forgotten_block_list(root / "config.yaml", config)
+
     def remember() -> None:
         with atomic_path(root / "config.yaml") as temporary:
             temporary.write_text(resolved, encoding="utf-8")
@@ -125,6 +127,22 @@ def run(options: Namespace, config: CurateConfig, resolved: str) -> None:
             ) from error
         finally:
             stop_ray()
+
+
+def _refuse_forgotten_block_list(remembered: "Place", config: CurateConfig) -> None:
+    """A takedown must not be undone by a run that names another configuration.
+
+    Raises:
+        ValueError: the corpus has a block list and this run names none.
+    """
+    if config.block_list is not None or not remembered.exists():
+        return
+    before = yaml.safe_load(remembered.read_text(encoding="utf-8")) or {}
+    if before.get("block_list"):
+        raise ValueError(
+            f"this corpus has the block list {before['block_list']}, and this run names none. Name it again "
+            f'(`block_list:` in the YAML, or ARGS="--block_list {before["block_list"]}"), or an empty file to lift it'
+        )
 
 
 def _words(error: OSError, root: "Place") -> str:

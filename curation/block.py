@@ -2,6 +2,7 @@
 # pyarrow.compute makes its functions while it is imported, unseen by pyright:
 # pyright: reportAttributeAccessIssue=false
 
+import logging
 import re
 from hashlib import blake2b
 
@@ -11,17 +12,19 @@ import pyarrow.compute as pc
 from curation.tables import Corpus
 from shards.places import name_in, place, reaching
 
+logger = logging.getLogger(__name__)
+
 REASON = "blocked"
 """Status of a blocked video in `videos`, and why `filter` rejects the clips of one that was split before."""
 ERROR = "on the block list"
 IDS = re.compile(r"[0-9a-f]{20}(-\d+-\d+)?")
-COMMENT = "#"
+COMMENT = re.compile(r"(^|\s)#.*")
 
 
 def read_block_list(source: str | None) -> frozenset[str]:
     """The entries of a text file, one a line: ids of videos and clips as they are, paths from the root on, addresses.
 
-    Empty lines and those that begin with `#` say nothing. Relative paths count from the file's folder.
+    What follows a `#` at the start of a line or after a space says nothing. Relative paths count from the folder.
 
     Args:
         source: path or address of the file; None for no entries.
@@ -38,9 +41,9 @@ def read_block_list(source: str | None) -> frozenset[str]:
     except (OSError, UnicodeDecodeError) as error:
         told = getattr(error, "strerror", None) or error
         raise ValueError(f"block_list: {source} cannot be read: {told}") from error
-    entries = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith(COMMENT)]
+    entries = [entry for line in lines if (entry := COMMENT.sub("", line).strip())]
     folder = where.absolute().parent
-    return frozenset(entry if IDS.fullmatch(entry) else name_in(folder, entry) for entry in entries)
+    return frozenset(e.lower() if IDS.fullmatch(e.lower()) else name_in(folder, e) for e in entries)
 
 
 def digest(entries: frozenset[str]) -> str | None:
@@ -55,6 +58,8 @@ def blocked_videos(corpus: Corpus, entries: frozenset[str]) -> frozenset[str]:
         rows = corpus.read("inputs", part, ["path", "video_id"])
         hit = pc.or_(_is_entry(rows["path"], entries), _is_entry(rows["video_id"], entries))
         blocked.update(rows["video_id"].filter(hit).to_pylist())
+    if entries:
+        logger.info("block list: its %d entries name %d videos of this corpus", len(entries), len(blocked))
     return frozenset(blocked)
 
 

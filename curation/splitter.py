@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,3 +43,7 @@ class Splitter(ABC):
             time_base: seconds per tick.
             fps: the rate its header claims; true times come with the frames.
         """
+
+    def weights(self) -> list[Path]:
+        """Files whose content decides what is found: a table remembers their hashes."""
+        return []

@@ -16,7 +16,7 @@ STAMP = ("size_bytes", "mtime_ns", "etag")
 """Columns of `inputs` that hold it."""
 NO_STAMP: Stamp = (None, None, None)
 TIMES = ("LastModified", "last_modified", "updated", "mtime", "created")  # what file systems call it
-WAY_OUT = "since it was split; bring it back, then run the same command again"
+WAY_OUT = "since it was listed; bring it back, or put it on the block list, then run the same command again"
 
 
 def unreadable_id(path: str) -> str:

@@ -8,6 +8,8 @@ import pyarrow as pa
 from shards.places import Place, reaching
 from shards.store import parquet_file, write_table
 
+SPLIT_TABLES = {"inputs", "videos", "clips", "captions", "proxies"}
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -47,11 +49,12 @@ class Corpus:
         path = self.path(table, part)
         try:
             with parquet_file(path) as file:
+                _refuse_lack(file.schema_arrow.names, columns, path)
                 return file.read(columns=columns)
         except (OSError, pa.ArrowInvalid) as error:
             if isinstance(error, OSError) and not isinstance(path, Path):
                 raise  # no way to it; the file is not to blame
-            raise ValueError(f"cannot read {path} ({error}); remove that file and run the job again") from error
+            raise ValueError(f"cannot read {path} ({error}); {_way_out(table)}") from error
 
     def read_all(self, table: str, columns: list[str] | None = None) -> pa.Table:
         """All parts of a table, one below the other; the table must have at least one."""
@@ -60,6 +63,17 @@ class Corpus:
     def write(self, table: str, part: str, rows: pa.Table, schema: pa.Schema) -> None:
         """Writes one part whole or not at all."""
         write_table(self.path(table, part), rows, schema)
+
+
+def _refuse_lack(names: list[str], columns: list[str] | None, path: Place) -> None:
+    lack = sorted(set(columns or ()) - set(names))
+    if lack:
+        raise ValueError(f"{path} lacks {lack}: another version of Rushes wrote it; say FORCE=split to make it anew")
+
+
+def _way_out(table: str) -> str:
+    """Parts of the split belong together; those of other tables are made anew one by one."""
+    return "say FORCE=split" if table in SPLIT_TABLES else "remove that file and run the job again"
 
 
 def part_name(number: int) -> str:

@@ -23,9 +23,11 @@ def read_user_table(path: Place) -> pa.Table:
         if path.suffix.lower() == ".parquet":
             with parquet_file(path) as file:
                 return file.read()
-        with reaching(path), path.open(encoding="utf-8", newline="") as lines:
+        with reaching(path), path.open(encoding="utf-8-sig", newline="") as lines:
             rows = (
-                list(csv.DictReader(lines)) if path.suffix.lower() == ".csv" else [json.loads(line) for line in lines]
+                list(csv.DictReader(lines))
+                if path.suffix.lower() == ".csv"
+                else [json.loads(line) for line in lines if line.strip()]
             )
         return _table_of(rows)
     except (OSError, ValueError, csv.Error, pa.ArrowException) as error:

@@ -168,6 +168,8 @@ class Video:
             suspects.append(self._time_of(packet))
             try:
                 yield from packet.decode()
+            except MemoryError:  # which is an FFmpegError too, but no fault of the packet
+                raise
             except FFmpegError:
                 self.num_decode_errors += 1
                 self.lost_pts.extend(suspects)
@@ -179,6 +181,8 @@ class Video:
             yield from self._container.demux(self._stream)
         except EndOfFile:
             pass
+        except MemoryError:
+            raise
         except FFmpegError:  # the rest of the file cannot be read
             self.num_decode_errors += 1
         self._source.raise_trouble()

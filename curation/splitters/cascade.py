@@ -50,14 +50,16 @@ class Level:
         self._any_time = timecodes(time_base, fps)(0)  # asked for only by the filter of short scenes, which is off
         self._step = round(Fraction(step_s) / time_base)
         self._last_pts: int | None = None
+        self._after: int | None = None  # the frame behind it
 
     def process(self, frame: "SmallFrame") -> None:
         """Takes the next frame, or passes over it."""
+        self._after = frame.pts if self._after is None else self._after
         if self._last_pts is not None and frame.pts - self._last_pts < self._step:
             return
         if self._detector.process_frame(self._any_time, frame.bgr) and self._last_pts is not None:
-            self.spans.append((self._last_pts + 1, frame.pts))
-        self._last_pts = frame.pts
+            self.spans.append((self._after, frame.pts))
+        self._last_pts, self._after = frame.pts, None
 
 
 class CascadeDetector(Detector):
@@ -79,17 +81,17 @@ class CascadeDetector(Detector):
             new = [span for span in spans if not any(self._same(span, other) for other in found)]
             found += new
             gradual += new
-        return Boundaries([end for _, end in fastest], joined(gradual))
+        return Boundaries([end for _, end in fastest], joined(gradual, self._tolerance))
 
     def _same(self, span: tuple[int, int], other: tuple[int, int]) -> bool:
         return span[0] - self._tolerance <= other[1] and other[0] <= span[1] + self._tolerance
 
 
-def joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Sorted spans; those that touch or overlap (by one tick or more) become one."""
+def joined(spans: list[tuple[int, int]], tolerance: int) -> list[tuple[int, int]]:
+    """Sorted spans; those no further apart than the tolerance, in ticks, become one."""
     result: list[tuple[int, int]] = []
     for start, end in sorted(spans):
-        if result and start <= result[-1][1] + 1:
+        if result and start <= result[-1][1] + tolerance:
             result[-1] = (result[-1][0], max(end, result[-1][1]))
         else:
             result.append((start, end))

@@ -5,6 +5,7 @@ from array import array
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -55,6 +56,13 @@ class Hybrid(Splitter):
 
         return HybridDetector(self, shot_reader())
 
+    def weights(self) -> list[Path]:
+        """Both networks'."""
+        from curation.shot_network import weights_file
+        from curation.shot_reader import WEIGHTS
+
+        return [WEIGHTS, weights_file()]
+
 
 class HybridDetector(Detector):
     """Keeps the thumbnails of at most CHUNK + 2 * MARGIN frames, and 28 bytes of every frame."""
@@ -64,8 +72,6 @@ class HybridDetector(Detector):
         self._held: list[np.ndarray] = []
         self._before = 0  # held frames that have been read already
         self._pts, self._chances = array("q"), array("f")
-        self.num_asked = 0
-        """Frames that went through TransNetV2."""
 
     def process(self, frame: "SmallFrame") -> None:
         """Takes the next frame."""
@@ -104,7 +110,6 @@ class HybridDetector(Detector):
 
         network = shot_network(self._settings.device, self._settings.threads)
         around = np.clip(np.arange(start - CONTEXT, end + CONTEXT), 0, len(thumbnails) - 1)
-        self.num_asked += len(around)
         return network.probabilities(thumbnails[around][None])[0, CONTEXT:-CONTEXT]
 
 

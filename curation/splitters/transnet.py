@@ -3,6 +3,7 @@
 from array import array
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -38,6 +39,12 @@ class TransNet(Splitter):
         from curation.shot_network import shot_network
 
         return TransNetDetector(self, shot_network(self.device, self.threads))
+
+    def weights(self) -> list[Path]:
+        """The network's."""
+        from curation.shot_network import weights_file
+
+        return [weights_file()]
 
 
 class TransNetDetector(Detector):

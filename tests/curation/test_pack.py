@@ -276,7 +276,7 @@ def test_footage_that_is_not_what_was_split_stops_the_job_and_is_no_failure(tmp_
     if change == "changed":
         film.write_bytes((made.films / "1.mp4").read_bytes())
     with pytest.raises(
-        OSError, match=rf"mp4 {'is gone' if 'gone' in change else 'has changed'} since it was split; bri"
+        OSError, match=rf"mp4 {'is gone' if 'gone' in change else 'has changed'} since it was listed; bri"
     ):
         made.pack()
     assert not (made.folder / "manifest.json").exists() and made.folder.exists()

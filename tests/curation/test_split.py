@@ -15,6 +15,7 @@ from curation.listing import list_videos
 from curation.proxy_frames import fit_short_side
 from curation.read_video import read_video
 from curation.split import SplitTask
+from curation.splitters.whole import Whole
 from curation.tables import Corpus
 from curation.unique import unique_videos
 
@@ -146,7 +147,7 @@ def test_frames_are_never_enlarged(size, side, fitted):
 
 def test_numbered_frames_survive_the_codec(tmp_path):
     path = write_video(tmp_path / "n.mp4", [numbered_frame(k) for k in range(12)])
-    reading = read_video("v", str(path), SplitConfig(), tmp_path / "p.parquet")
+    reading = read_video("v", str(path), SplitConfig(splitter=Whole()), tmp_path / "p.parquet")
     assert reading.video["num_frames"] == 12
     assert reading.clips[0]["luma_mean"] == pytest.approx(np.mean([20 + 8 * k for k in range(12)]), abs=2)
     assert reading.clips[0]["frame_difference"] == pytest.approx(8, abs=1)
@@ -162,7 +163,9 @@ def test_footage_that_is_not_what_was_listed_stops_the_job_and_is_no_failure(tmp
     if change == "changed":
         film.write_bytes(b"something else")
     worker = SplitTask(corpus, SplitConfig(), unique_videos(corpus).copies).build()
-    with pytest.raises(OSError, match=rf"a\.mp4 {'is gone' if change == 'gone' else 'has changed'} since it was split"):
+    with pytest.raises(
+        OSError, match=rf"a\.mp4 {'is gone' if change == 'gone' else 'has changed'} since it was listed"
+    ):
         worker.run("part-00000")
     assert not corpus.parts("videos") and not corpus.parts("clips")
     away.rename(film)

@@ -19,11 +19,11 @@ def test_a_file_that_stayed_passes_and_one_that_did_not_is_named(folder):
     assert stamp[0] == 3 and (stamp[1] is None) != (stamp[2] is None)
     refuse_changed(path, "v", *stamp)
     file.write_bytes(b"other")
-    with pytest.raises(OSError, match=r"a\.mp4 has changed since it was split; bring it back") as found:
+    with pytest.raises(OSError, match=r"a\.mp4 has changed since it was listed; bring it back") as found:
         refuse_changed(path, "v", *stamp)
     assert found.value.errno == errno.ESTALE
     file.unlink()
-    with pytest.raises(FileNotFoundError, match=r"a\.mp4 is gone since it was split"):
+    with pytest.raises(FileNotFoundError, match=r"a\.mp4 is gone since it was listed"):
         refuse_changed(path, "v", *stamp)
 
 
