@@ -138,3 +138,22 @@ def test_a_video_is_blocked_before_and_after_it_was_split_and_comes_back(films, 
     (tmp_path / "block.txt").write_text("# all is well\n")
     assert curate(tmp_path, "--retry", "blocked", "--force", "pack") == 0
     assert set(statuses(tmp_path).values()) == {"ok"} and packed(tmp_path) == {"0.mp4", "1.mp4", "2.mp4"}
+
+
+def test_words_behind_an_entry_are_no_part_of_it(tmp_path):
+    (tmp_path / "block.txt").write_text(f"{VIDEO.upper()}  # takedown 17\n   # of Monday\nfilm#2.mp4 # twice\n")
+    assert read_block_list(str(tmp_path / "block.txt")) == {VIDEO, f"{tmp_path}/film#2.mp4"}
+
+
+def test_a_run_that_names_no_list_cannot_undo_a_takedown(tmp_path, capsys):
+    (tmp_path / "footage").mkdir()
+    write_video(tmp_path / "footage" / "a.mp4", noise_scene(1, 30))
+    (tmp_path / "block.txt").write_text("a.mp4\n")
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    run = ["run", "--config", str(tmp_path / "config.yaml"), "--videos", str(tmp_path / "footage")]
+    run += ["--out", str(tmp_path / "out"), "--job", "split"]
+    assert main([*run, "--block_list", str(tmp_path / "block.txt")]) == 0
+    assert main(run) == 1
+    assert "has the block list" in capsys.readouterr().err
+    assert main([*run, "--block_list", str(tmp_path / "empty.txt")]) == 0

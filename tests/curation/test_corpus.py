@@ -245,3 +245,21 @@ def test_prefix_glob_file_and_table_at_an_address_list_the_same_way(bucket, capl
     (bucket / "sub/list.csv").write_text("path,licence\n../b.mp4,CC0\nc.mov,CC-BY\n")
     table = list_videos(f"{bucket}/sub/list.csv")
     assert table.to_pydict() == {"path": [f"{bucket}/b.mp4", f"{bucket}/sub/c.mov"], "licence": ["CC0", "CC-BY"]}
+
+
+def test_a_part_that_was_lost_is_not_numbered_anew(footage, tmp_path):
+    corpus, config = Corpus(tmp_path / "out"), InputsConfig(part_max_videos=1)
+    update_inputs(corpus, list_videos(str(footage)), config)
+    last = corpus.path("inputs", "part-00003").read_bytes()
+    corpus.path("inputs", "part-00001").unlink()
+    assert update_inputs(corpus, list_videos(str(footage)), config) == 1
+    assert corpus.parts("inputs") == ["part-00000", "part-00002", "part-00003", "part-00004"]
+    assert corpus.path("inputs", "part-00003").read_bytes() == last
+
+
+def test_a_corpus_of_another_version_is_told_in_words(tmp_path):
+    path = Corpus(tmp_path).path("videos", "part-00000")
+    path.parent.mkdir()
+    pq.write_table(pa.table({"video_id": ["v"]}), path)
+    with pytest.raises(ValueError, match=r"part-00000.parquet lacks \['failed_s'\]: another version .* FORCE=split"):
+        Corpus(tmp_path).read("videos", "part-00000", ["video_id", "failed_s"])
