@@ -153,7 +153,11 @@ def test_a_video_that_was_blocked_is_split_there_later(footage, bucket, tmp_path
     (bucket / "block.txt").write_text(f"{footage}/z.mkv\n")
     assert curate(tmp_path, footage, bucket / "out", *split, "--block_list", f"{bucket}/block.txt") == 0
     assert differing(files(tmp_path / "whole"), files(bucket / "out")) != []
-    assert curate(tmp_path, footage, bucket / "out", *split, "--retry", "blocked") == 0
+    (bucket / "block.txt").write_text("")
+    assert (
+        curate(tmp_path, footage, bucket / "out", *split, "--block_list", f"{bucket}/block.txt", "--retry", "blocked")
+        == 0
+    )
     assert differing(files(tmp_path / "whole"), files(bucket / "out")) == []
 
 
