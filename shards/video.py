@@ -168,13 +168,13 @@ class Video:
             suspects.append(self._time_of(packet))
             try:
                 yield from packet.decode()
-            except MemoryError:  # which is an FFmpegError too, but no fault of the packet
-                raise
-            except FFmpegError:
+            except FFmpegError as error:
+                # Of a frame past its own limit libav says no more than that it did not decode, or lacks memory for it.
+                self._check_pixels(self._stream.codec_context.width, self._stream.codec_context.height)
+                if isinstance(error, MemoryError):  # no fault of the packet
+                    raise
                 self.num_decode_errors += 1
                 self.lost_pts.extend(suspects)
-                # Of a frame past its own limit libav says no more than that it did not decode.
-                self._check_pixels(self._stream.codec_context.width, self._stream.codec_context.height)
 
     def _packets(self) -> Iterator[av.Packet]:
         try:
