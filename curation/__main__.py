@@ -135,9 +135,12 @@ def _refuse_forgotten_block_list(remembered: "Place", config: CurateConfig) -> N
     Raises:
         ValueError: the corpus has a block list and this run names none.
     """
-    if config.block_list is not None or not remembered.exists():
-        return
-    before = yaml.safe_load(remembered.read_text(encoding="utf-8")) or {}
+    from shards.places import reaching
+
+    with reaching(remembered):
+        if config.block_list is not None or not remembered.exists():
+            return
+        before = yaml.safe_load(remembered.read_text(encoding="utf-8")) or {}
     if before.get("block_list"):
         raise ValueError(
             f"this corpus has the block list {before['block_list']}, and this run names none. Name it again "

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
 from typing import TypeVar
@@ -20,6 +20,7 @@ from curation.stamp import STAMP, stamp_of, unreadable_id
 from curation.tables import Corpus, part_name
 from shards.places import is_address
 from shards.schema import INPUTS
+from shards.source import PATH_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -142,14 +143,15 @@ def video_id(path: str) -> str:
     """20 hex digits over the file's bytes; over its name where there is none to be read, so that `split` can tell why.
 
     Raises:
-        OSError: there is no way to an address.
+        OSError: there is no way to an address, or the disk fails: an id that stays must not come of that.
     """
     digest = hashlib.blake2b(digest_size=10)
     try:
         for chunk in content(path):
             digest.update(chunk)
     except OSError as error:
-        if is_address(path) and not isinstance(error, FileNotFoundError):
+        lies_in_path = isinstance(error, FileNotFoundError) if is_address(path) else error.errno in PATH_ERRORS
+        if not lies_in_path:
             raise
         return unreadable_id(path)
     return digest.hexdigest()
@@ -168,12 +170,8 @@ def _group(table: pa.Table, config: InputsConfig) -> Iterator[pa.Table]:
         yield table.slice(start)
 
 
-def first_paths(corpus: Corpus, parts: Iterable[str] | None = None) -> dict[str, dict[str, str]]:
-    """For each part, video_id -> path of the unique videos whose first file is listed there, in order of listing.
-
-    Only `parts` are returned, but all are read: a copy belongs to the part that listed the content first.
-    """
-    wanted = None if parts is None else set(parts)
+def first_paths(corpus: Corpus) -> dict[str, dict[str, str]]:
+    """For each part, video_id -> path of the unique videos whose first file is listed there, in order of listing."""
     seen: set[str] = set()
     owners: dict[str, dict[str, str]] = {}
     for part in corpus.parts("inputs"):
@@ -182,8 +180,7 @@ def first_paths(corpus: Corpus, parts: Iterable[str] | None = None) -> dict[str,
             if row["video_id"] not in seen:
                 seen.add(row["video_id"])
                 mine[row["video_id"]] = row["path"]
-        if wanted is None or part in wanted:
-            owners[part] = mine
+        owners[part] = mine
     return owners
 
 

@@ -104,13 +104,6 @@ def join(corpus: Corpus, scorers: Iterable[str]) -> Joined:
     return Joined(corpus, fields, homes)
 
 
-def scorers_on_disk(corpus: Corpus) -> dict[str, list[str]]:
-    """Score tables that have at least one part, by name, each with its numeric columns; `dedup` among them."""
-    names = sorted(folder.name for folder in corpus.folder("scores").glob("*") if folder.is_dir())
-    tables = {name: f"scores/{name}" for name in names if corpus.parts(f"scores/{name}")}
-    return {name: [f.name for f in _schema(corpus, table) if is_number(f.type)] for name, table in tables.items()}
-
-
 def read_mirror(corpus: Corpus, table: str, part: str, clip_ids: pa.ChunkedArray, columns: list[str]) -> pa.Table:
     """Columns of a table's part that must speak of these clips, in this order.
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from curation.measure import FrameLog
-from curation.scenes import PtsSpan
+from curation.scenes import PtsSpan, joined
 from shards.frame import Frame
 
 KEYFRAME, INTERLACED, CORRUPT = 1, 2, 4
@@ -63,17 +63,7 @@ class MediumLog:
         stands = np.minimum(times + int(np.median(ends - times)), ends)
         before = np.searchsorted(times, sorted(set(lost_pts)), side="right") - 1
         missing = {(int(stands[i]), int(ends[i])) for i in before if 0 <= i < len(times) - 1}
-        return _merged(missing | {(int(times[i]), int(ends[i])) for i in np.flatnonzero(self._marked(CORRUPT))})
+        return joined(missing | {(int(times[i]), int(ends[i])) for i in np.flatnonzero(self._marked(CORRUPT))})
 
     def _marked(self, mark: int) -> np.ndarray:
         return np.frombuffer(self._marks, np.uint8) & mark > 0
-
-
-def _merged(spans: Iterable[PtsSpan]) -> list[PtsSpan]:
-    merged: list[PtsSpan] = []
-    for start, end in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged

@@ -82,6 +82,17 @@ def between(first: int, end: int, gaps: Iterable[PtsSpan]) -> list[PtsSpan]:
     return [*found, (start, end)] if start < end else found
 
 
+def joined(spans: Iterable[PtsSpan], tolerance: int = 0) -> list[PtsSpan]:
+    """Sorted spans; those no further apart than the tolerance, in ticks, become one."""
+    found: list[PtsSpan] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1] + tolerance:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
 def _length(spans: Iterable[PtsSpan]) -> int:
     return sum(end - start for start, end in spans)
 

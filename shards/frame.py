@@ -119,7 +119,3 @@ class Frame:
     def rgb(self, width: int, height: int) -> np.ndarray:
         """The upright picture: uint8 (height, width, 3) RGB."""
         return self.image(width, height, "rgb24")
-
-    def luma(self) -> np.ndarray:
-        """The full-size luma plane as stored: uint8 (H, W)."""
-        return self.scalers.scale(self.raw, (self.raw.width, self.raw.height), "gray", "BILINEAR")

@@ -5,6 +5,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from curation.scene_detect import timecodes
+from curation.scenes import joined
 from curation.splitter import Boundaries, Detector, Splitter
 
 if TYPE_CHECKING:
@@ -85,14 +86,3 @@ class CascadeDetector(Detector):
 
     def _same(self, span: tuple[int, int], other: tuple[int, int]) -> bool:
         return span[0] - self._tolerance <= other[1] and other[0] <= span[1] + self._tolerance
-
-
-def joined(spans: list[tuple[int, int]], tolerance: int) -> list[tuple[int, int]]:
-    """Sorted spans; those no further apart than the tolerance, in ticks, become one."""
-    result: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if result and start <= result[-1][1] + tolerance:
-            result[-1] = (result[-1][0], max(end, result[-1][1]))
-        else:
-            result.append((start, end))
-    return result

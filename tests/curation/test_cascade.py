@@ -5,7 +5,7 @@ import pytest
 from footage import noise_scene, small
 
 from curation.splitter import Boundaries
-from curation.splitters.cascade import Cascade, joined
+from curation.splitters.cascade import Cascade
 
 TIME_BASE = Fraction(1, 1000)
 
@@ -41,7 +41,3 @@ def test_a_slow_change_is_a_span_that_only_slower_levels_see():
 def test_a_still_scene_has_neither():
     assert boundaries(two_scenes(40, 0, 0), [40 * k for k in range(40)]) == Boundaries([], [])
     assert boundaries([], []) == Boundaries([], [])
-
-
-def test_spans_that_touch_become_one():
-    assert joined([(11, 20), (0, 10), (30, 40), (35, 37)], tolerance=1) == [(0, 20), (30, 40)]

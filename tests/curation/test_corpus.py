@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import logging
 import math
 import os
@@ -127,12 +128,13 @@ def test_ids_are_of_content_and_copies_have_one_owner(footage, tmp_path):
     assert video_id(str(footage / "b.mp4")) == video_id(str(footage / "sub/copy.mov"))
 
 
-def test_copies_and_owners_are_found_over_all_parts(footage, tmp_path):
-    corpus = Corpus(tmp_path / "out")
-    update_inputs(corpus, list_videos(str(footage)), InputsConfig(part_max_videos=2))
-    every = first_paths(corpus)
-    assert first_paths(corpus, ["part-00001"]) == {"part-00001": every["part-00001"]}
-    assert first_paths(corpus, []) == {}
+def test_a_disk_that_fails_gives_no_id(footage, monkeypatch):
+    def fail(path):
+        raise OSError(errno.EIO, "Input/output error", path)
+
+    monkeypatch.setattr("curation.corpus.content", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        video_id(str(footage / "b.mp4"))
 
 
 def test_files_that_are_listed_no_more_are_counted(footage, tmp_path, caplog):

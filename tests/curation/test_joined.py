@@ -1,8 +1,8 @@
 import pyarrow as pa
 import pytest
-from handmade import clip_ids, put_clips, put_dedup, put_scores
+from handmade import clip_ids, put_clips, put_scores
 
-from curation.joined import join, scorers_on_disk
+from curation.joined import join
 from curation.tables import Corpus, part_name
 
 
@@ -42,13 +42,6 @@ def test_numeric_and_flat_columns(corpus):
     assert {"flow", "sharpness", "num_frames"} <= set(wide.numeric())
     assert not {"clip_id", "motion_error"} & set(wide.numeric())
     assert {"clip_id", "motion_error"} <= set(wide.flat())
-
-
-def test_scorers_on_disk(corpus):
-    put_dedup(corpus, 0, clip_ids(3))
-    found = scorers_on_disk(corpus)
-    assert found == {"dedup": ["duplicate_rank"], "motion": ["flow"], "openclip": ["similarity"]}
-    assert scorers_on_disk(Corpus(corpus.root / "elsewhere")) == {}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from curation.scenes import ClipRule, Footage, cut_scenes
+from curation.scenes import ClipRule, Footage, cut_scenes, joined
 from curation.splitter import Boundaries
 
 PTS = np.arange(0, 1000, 10)  # 100 frames, 10 ticks apart, end at 1000
@@ -154,3 +154,8 @@ def test_whatever_the_input_every_tick_is_accounted_for_and_clips_keep_out(seed)
 def test_the_random_cases_are_no_empty_ones():
     totals = np.sum([cut(**random_case(seed))[1] for seed in range(400)], axis=0)
     assert (totals / totals.sum() > 0.01).all()
+
+
+def test_spans_that_touch_become_one():
+    assert joined([(11, 20), (0, 10), (30, 40), (35, 37)], tolerance=1) == [(0, 20), (30, 40)]
+    assert joined([(5, 9), (0, 5), (9, 9), (11, 12)]) == [(0, 9), (11, 12)]

@@ -198,7 +198,7 @@ def test_one_scaler_serves_a_whole_video(tmp_path):
         frames = list(video.frames())
         for frame in frames:
             frame.image(48, 32, "bgr24")
-            frame.luma()
+            frame.image(48, 32, "gray")
     assert len({id(frame.scalers) for frame in frames}) == 1 and len(frames[0].scalers._of) == 2
 
 
