@@ -13,6 +13,8 @@ from shards.places import Place, place, reaching
 
 logger = logging.getLogger(__name__)
 
+CAPTION_COLUMN = "caption_"
+"""A column of text whose name begins so holds captions that a scorer wrote; the rest of the name is their source."""
 MIN_COVER = 0.5
 COLUMNS = ("path", "start_s", "end_s", "text", "source")
 

@@ -6,6 +6,7 @@ An unknown key or a wrong type stops before anything is built. Field docs are wh
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
+from curation.duplicates.config import DedupConfig
 from curation.scorer import Scorer
 from curation.splitter import Splitter
 from curation.splitters.hybrid import Hybrid
@@ -123,8 +124,9 @@ class RuleSet:
 
     rules: list[Rule] = field(default_factory=list)
     """Every rule is applied to every clip."""
-    duplicates: Literal["best", "keep"] = "best"
-    """`best` keeps of each duplicate group the best-ranked clip that no other rule rejected."""
+    duplicates: Literal["best", "perceptual", "exact", "keep"] = "best"
+    """Of each group of duplicates the best-ranked clip stays that no other rule rejected. `best` takes groups of all
+    kinds, `perceptual` leaves out what only embeddings found, `exact` takes equal frames alone, `keep` none."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,8 @@ class CurateConfig:
     """Job 1."""
     scorers: dict[str, Scorer] = field(default_factory=dict)
     """Job 2: one table of scores for each, by name."""
+    dedup: DedupConfig = field(default_factory=DedupConfig)
+    """Job 3."""
     sets: dict[str, RuleSet] = field(default_factory=dict)
     """Rule sets by name; each is packed."""
     pack: PackConfig = PackConfig()

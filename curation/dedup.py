@@ -1,77 +1,98 @@
-"""Job 3: which clips show the same frames, and which of them is best. It rejects nothing; `filter` does.
+"""Job 3: which clips show the same, and which of the copies is best. It rejects nothing; `filter` does.
 
-Thin for now: exact duplicates, by content hash and number of frames.
+Exact copies first, of what is left the perceptual ones, of what is then left the semantic ones: each kind of group
+contains those of the kinds before.
 """
 # pyarrow.compute makes its functions while it is imported, unseen by pyright:
 # pyright: reportAttributeAccessIssue=false
+
+from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.duplicates.columns import content_keys, embeddings, fingerprints
+from curation.duplicates.config import DedupConfig
+from curation.duplicates.perceptual import perceptual_stars
+from curation.duplicates.ranking import PIXELS, best_first
+from curation.duplicates.semantic import semantic_stars
+from curation.duplicates.stars import Stars, stars_of_keys
 from curation.engine import Counts
-from curation.joined import num_rows
+from curation.guard import claim, describe
+from curation.joined import KEY, Joined, is_number, join, num_rows
+from curation.safe_score import table_name
+from curation.score_order import describe_tables
+from curation.scorer import Scorer
 from curation.tables import Corpus
 from shards.schema import CLIPS, DEDUP
 from shards.store import remove_folder
 
 TABLE = "scores/dedup"
-IDENTITY = ["content_hash", "num_frames"]
-QUALITY = ["clip_id", "width", "height", "sharpness"]
+KINDS = ("exact", "perceptual", "duplicate")
+"""Kinds of groups, each within the next; `duplicate` are those of all kinds, with semantic ones."""
+FOUND = ("exact", "perceptual", "semantic")
+"""What makes a clip a copy, in each kind beyond the one before."""
+
+
+def check(config: DedupConfig, scorers: Mapping[str, Scorer]) -> None:
+    """Sees that the columns that it reads are made, before any work starts.
+
+    Raises:
+        ValueError: one is not; names the key and the way out.
+    """
+    made = {f.name: f.type for f in [*CLIPS, *(f for scorer in scorers.values() for f in scorer.writes)]}
+    numbers = [PIXELS, *(name for name, dtype in made.items() if is_number(dtype))]
+    for column in config.rank:
+        if column not in numbers:
+            raise ValueError(f"dedup.rank: no such column of numbers: {column}; there are {', '.join(numbers)}")
+    for key, column in _lists(config).items():
+        if column not in made:
+            raise ValueError(f"dedup.{key}: no scorer writes the column `{column}`; add one, or set dedup.{key} right")
+
+
+def readers(config: DedupConfig, scorers: Mapping[str, Scorer]) -> dict[str, Scorer]:
+    """The scorers whose columns it reads, by name."""
+    used = {*config.rank, *_lists(config).values()}
+    return {name: scorer for name, scorer in scorers.items() if used & set(scorer.writes.names)}
+
+
+def description(config: DedupConfig, scorers: Mapping[str, Scorer]) -> object:
+    """What its table is made from, as JSON: its own settings and those of the scorers that it reads."""
+    made, read = describe_tables(scorers), readers(config, scorers)
+    return {"dedup": describe(config), "made_from": {table_name(name): made[table_name(name)] for name in read}}
 
 
 def is_done(corpus: Corpus) -> bool:
     """Whether every part of `clips`, and no other, has its duplicates written."""
-    return corpus.parts(TABLE) == corpus.parts("clips")
+    has_record = (corpus.folder(TABLE) / "config.json").exists()
+    return has_record and corpus.parts(TABLE) == corpus.parts("clips")
 
 
-def run(corpus: Corpus) -> Counts:
+def run(corpus: Corpus, config: DedupConfig | None = None, scorers: Mapping[str, Scorer] | None = None) -> Counts:
     """Writes `scores/dedup` for all parts: a pass over the whole corpus, so new parts mean that all are written anew.
 
-    Holds one short string a clip; geometry and sharpness are read only in parts that have duplicates. Time grows as
-    n log n in the clips.
+    Holds some 150 bytes a clip; with perceptual duplicates 100 bytes a proxy frame more; with semantic ones the
+    embeddings, as float16. Time grows as n log n.
 
     Returns:
-        `clips`, `groups`, and `copies` (clips that are not the best of their group).
+        `clips`, and how many are `exact copies`, `perceptual copies` and `semantic copies` of another.
 
     Raises:
-        ValueError: there are no clips.
+        ValueError: there are no clips, or a score table that it reads is not whole.
     """
     if not corpus.parts("clips"):
         raise ValueError(f"{corpus.folder('clips')} has no part yet: run the job `split` first")
-    keys = group_keys(corpus.read_all("clips", IDENTITY))
-    is_repeated = pc.is_in(keys, value_set=repeated_keys(keys))
-    rows = np.flatnonzero(is_repeated.to_numpy())
-    ranked = rank(_quality(corpus, rows).append_column("duplicate_group", keys.filter(is_repeated))).sort_by("row")
-    _write(corpus, ranked)
-    copies = int(np.count_nonzero(ranked["duplicate_rank"].to_numpy()))
-    return {"clips": len(keys), "groups": len(ranked) - copies, "copies": copies}
-
-
-def group_keys(clips: pa.Table) -> pa.ChunkedArray:
-    """The group each clip belongs to: `{content_hash}-{num_frames}`, string; null without a hash."""
-    return pc.binary_join_element_wise(clips["content_hash"], clips["num_frames"].cast(pa.string()), "-")
-
-
-def repeated_keys(keys: pa.ChunkedArray) -> pa.Array:
-    """Keys that at least two clips share, each once; a null is no key."""
-    counts = pc.value_counts(keys.drop_null())
-    return counts.field("values").filter(pc.greater(counts.field("counts"), 1))
-
-
-def rank(clips: pa.Table) -> pa.Table:
-    """Adds `duplicate_rank`, int32, 0 = best, to clips that all have a `duplicate_group`; the rows come out sorted.
-
-    Best has most pixels (`width * height`), then the highest `sharpness` (missing is lowest), then the smallest id.
-    """
-    pixels = pc.multiply(clips["width"].cast(pa.int64()), clips["height"].cast(pa.int64()))
-    order = [("pixels", "descending"), ("sharpness", "descending"), ("clip_id", "ascending")]
-    table = clips.append_column("pixels", pixels).sort_by([("duplicate_group", "ascending"), *order])
-    groups = table["duplicate_group"].combine_chunks().dictionary_encode().indices.to_numpy()
-    rows = np.arange(len(groups))
-    is_first = np.diff(groups, prepend=-1) != 0
-    ranks = rows - np.maximum.accumulate(np.where(is_first, rows, 0))
-    return table.append_column("duplicate_rank", pa.array(ranks.astype(np.int32)))
+    config, scorers = config or DedupConfig(), scorers or {}
+    wide = join(corpus, readers(config, scorers))
+    wide.prove(column for column in (*config.rank, *_lists(config).values()) if column != PIXELS)
+    order = best_first(wide, config.rank)
+    kinds = _find(wide, order, config)
+    _write(corpus, _columns(wide, order, kinds), description(config, scorers))
+    left = [len(order), *(len(stars.survivors()) for stars in kinds)]
+    copies = {f"{kind} copies": before - after for kind, (before, after) in zip(FOUND, pairwise(left), strict=True)}
+    return {"clips": len(order), **copies}
 
 
 def spare_rows(members: pa.Table) -> np.ndarray:
@@ -81,37 +102,62 @@ def spare_rows(members: pa.Table) -> np.ndarray:
     not pass: so their reasons are complete. A group of which none passed has no chosen one, and no spare.
 
     Args:
-        members: clips that have duplicates: `row`, `duplicate_group`, `duplicate_rank`, and `passed`, whether no rule
-            rejected the clip.
+        members: clips that have duplicates: `row`, `group`, `rank`, and `passed`, whether no rule rejected the clip.
     """
-    chosen = members.filter(members["passed"]).group_by("duplicate_group").aggregate([("duplicate_rank", "min")])
-    place = pc.index_in(members["duplicate_group"], value_set=chosen["duplicate_group"])
-    is_spare = pc.not_equal(members["duplicate_rank"], chosen["duplicate_rank_min"].take(place))
+    chosen = members.filter(members["passed"]).group_by("group").aggregate([("rank", "min")])
+    place = pc.index_in(members["group"], value_set=chosen["group"])
+    is_spare = pc.not_equal(members["rank"], chosen["rank_min"].take(place))
     return np.sort(members["row"].filter(is_spare).to_numpy())
 
 
-def _quality(corpus: Corpus, rows: np.ndarray) -> pa.Table:
-    """What `rank` needs to know of these rows, counted from the first clip of the corpus; `row` is kept."""
-    tables, start = [pa.schema([CLIPS.field(name) for name in QUALITY]).empty_table()], 0
-    for part in corpus.parts("clips"):
-        end = start + num_rows(corpus, "clips", part)
-        local = rows[slice(*np.searchsorted(rows, [start, end]))] - start
-        if len(local):
-            tables.append(corpus.read("clips", part, QUALITY).select(QUALITY).take(local))
-        start = end
-    return pa.concat_tables(tables).append_column("row", pa.array(rows))
+def _lists(config: DedupConfig) -> dict[str, str]:
+    """Setting -> column, for those that are no numbers."""
+    found = {}
+    if config.perceptual:
+        found |= {"perceptual.hashes": config.perceptual.hashes, "perceptual.times": config.perceptual.times}
+    if config.semantic:
+        found["semantic.embedding"] = config.semantic.embedding
+    return found
 
 
-def _write(corpus: Corpus, ranked: pa.Table) -> None:
-    """Lays groups and ranks out beside the clips; null where a clip stands alone."""
+def _find(wide: Joined, order: np.ndarray, config: DedupConfig) -> list[Stars]:
+    """The groups of each of `KINDS`; clips are numbered by rank."""
+    exact = perceptual = stars_of_keys(content_keys(wide, order))
+    if by := config.perceptual:
+        frames = fingerprints(wide, by.hashes, by.times, order[exact.survivors()])
+        perceptual = exact.then(perceptual_stars(frames, by))
+    duplicate = perceptual
+    if by := config.semantic:
+        vectors = embeddings(wide, by.embedding, order[perceptual.survivors()])
+        duplicate = perceptual.then(semantic_stars(vectors, by))
+    return [exact, perceptual, duplicate]
+
+
+def _columns(wide: Joined, order: np.ndarray, kinds: list[Stars]) -> pa.Table:
+    """The table of all clips, in the order of the corpus."""
+    number = np.empty(len(order), np.int64)
+    number[order] = np.arange(len(order))
+    clip_ids = wide.column(KEY).combine_chunks()
+    columns: dict[str, pa.Array] = {KEY: clip_ids}
+    for kind, stars in zip(KINDS, kinds, strict=True):
+        ranks = stars.ranks()[number]
+        best = pa.array(order[stars.best[number]], mask=ranks < 0)
+        columns |= {f"{kind}_group": clip_ids.take(best), f"{kind}_rank": pa.array(ranks, mask=ranks < 0)}
+    _, perceptual, duplicate = kinds
+    is_semantic = (perceptual.best == np.arange(len(order))) & (duplicate.best != perceptual.best)
+    cosines = np.where(is_semantic, duplicate.similarity, np.nan)
+    similarities = {"perceptual_similarity": perceptual.similarity, "semantic_similarity": cosines}
+    columns |= {name: pa.array(values[number], pa.float32(), from_pandas=True) for name, values in similarities.items()}
+    return pa.table(columns).select(DEDUP.names)
+
+
+def _write(corpus: Corpus, rows: pa.Table, made_from: object) -> None:
+    """Lays the table out in parts like those of the clips."""
     # The last part is written last, so after a crash `is_done` is false; nothing of an older pass may stand.
     remove_folder(corpus.folder(TABLE))
-    rows, groups, start = ranked["row"].to_numpy(), ranked.select(DEDUP.names[1:]), 0
+    claim(corpus, "dedup", TABLE, made_from)
+    start = 0
     for part in corpus.parts("clips"):
-        clip_ids = corpus.read("clips", part, ["clip_id"])
-        first, end = np.searchsorted(rows, [start, start + len(clip_ids)])
-        source = np.full(len(clip_ids), -1)
-        source[rows[first:end] - start] = np.arange(end - first)
-        mine = groups.slice(first, end - first).take(pa.array(source, mask=source < 0))
-        corpus.write(TABLE, part, mine.add_column(0, "clip_id", clip_ids["clip_id"]), DEDUP)
-        start += len(clip_ids)
+        count = num_rows(corpus, "clips", part)
+        corpus.write(TABLE, part, rows.slice(start, count), DEDUP)
+        start += count

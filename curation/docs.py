@@ -7,14 +7,35 @@ import pyarrow as pa
 from curation.funnel import FUNNEL
 from curation.safe_score import score_schema, table_name
 from curation.scorer import Scorer
+from curation.scorers.coca import Coca
+from curation.scorers.fingerprint import Fingerprint
+from curation.scorers.frame import Frame
+from curation.scorers.heads import Head
 from curation.scorers.motion import Motion
 from curation.scorers.openclip import OpenClip
+from curation.scorers.raft import Raft
+from curation.scorers.summary import Summary
+from curation.scorers.text_area import TextArea
+from curation.scorers.video_caption import VideoCaption
+from curation.scorers.zero_shot import ZeroShot
 from curation.stats import LOST
 from shards.schema import SCHEMA_VERSION, TABLES
 from shards.store import atomic_path
 
 PAGE = Path("docs/tables.md")
-SHIPPED: dict[str, Scorer] = {"motion": Motion(), "openclip": OpenClip(model="any", aesthetic_head="any")}
+SHIPPED: dict[str, Scorer] = {
+    "motion": Motion(),
+    "frame": Frame(),
+    "text_area": TextArea(),
+    "raft": Raft(),
+    "fingerprint": Fingerprint(),
+    "openclip": OpenClip(model="any"),
+    "aesthetic": Head(file="any", column="aesthetic"),
+    "zero_shot": ZeroShot(model="any", sets={"medium": {"film": ["a frame of a film"], "cartoon": ["a cartoon"]}}),
+    "coca": Coca(),
+    "video_caption": VideoCaption(model="any"),
+    "summary": Summary(model="any"),
+}
 
 
 def tables_markdown() -> str:

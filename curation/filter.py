@@ -74,7 +74,8 @@ def run(corpus: Corpus, config: CurateConfig) -> dict[str, Counts]:
         check(name, rule_set, wide.numeric())
     used = {rule.column for rule_set in config.sets.values() for rule in rule_set.rules}
     rows = wide.prove([*used, "duplicate_group"])
-    about = _About(rows, _members(wide), entries := read_block_list(config.block_list), _blocked(wide, entries))
+    members = {name: _members(wide, rule_set.duplicates) for name, rule_set in config.sets.items()}
+    about = _About(rows, members, entries := read_block_list(config.block_list), _blocked(wide, entries))
     return {name: _filter_set(wide, name, rule_set, about) for name, rule_set in config.sets.items()}
 
 
@@ -83,7 +84,8 @@ class _About:
     """What all sets of a corpus have in common."""
 
     rows: int
-    members: pa.Table
+    members: dict[str, pa.Table]
+    """For each set, those that have duplicates in its sense."""
     entries: frozenset[str]
     blocked: np.ndarray | None
 
@@ -110,7 +112,7 @@ def judge(
         rule_set: its rules, each independent of the others.
         rows: number of clips.
         read: gives a column as (rows,) numbers, NaN for null.
-        members: clips that have duplicates: `row`, `duplicate_group`, `duplicate_rank`.
+        members: clips that have duplicates: `row`, `group`, `rank`.
         blocked: (rows,) bool, which clips are on the block list; None where there is none.
     """
     failed: dict[Bound, np.ndarray] = {}
@@ -122,9 +124,8 @@ def judge(
     matrix = np.zeros((len(masks) + 1, rows), bool)
     for index, mask in enumerate(masks):
         matrix[index] = mask
-    if rule_set.duplicates == "best":
-        passed = np.logical_not(matrix[:, members["row"].to_numpy()].any(axis=0))
-        matrix[-1, spare_rows(members.append_column("passed", pa.array(passed)))] = True
+    passed = np.logical_not(matrix[:, members["row"].to_numpy()].any(axis=0))
+    matrix[-1, spare_rows(members.append_column("passed", pa.array(passed)))] = True
     return Verdict(list(failed), matrix, blocked is not None)
 
 
@@ -145,15 +146,17 @@ def reason_lists(failed: np.ndarray, reasons: Sequence[str]) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(reasons, pa.string()).take(picked))
 
 
-def _members(wide: Joined) -> pa.Table:
-    group = wide.column("duplicate_group")
-    rows = pa.array(np.flatnonzero(group.is_valid().to_numpy()))
-    members = {"duplicate_group": group.drop_null(), "duplicate_rank": wide.column("duplicate_rank").drop_null()}
-    return pa.table({"row": rows, **members})
+def _members(wide: Joined, duplicates: str) -> pa.Table:
+    """The clips that have duplicates in the sense of a set's `duplicates`; none for `keep`."""
+    kind = {"best": "duplicate", "keep": "exact"}.get(duplicates, duplicates)
+    group, rank = wide.column(f"{kind}_group"), wide.column(f"{kind}_rank")
+    members = pa.table({"row": np.flatnonzero(group.is_valid()), "group": group.drop_null(), "rank": rank.drop_null()})
+    return members.slice(0, 0) if duplicates == "keep" else members
 
 
 def _filter_set(wide: Joined, name: str, rule_set: RuleSet, about: _About) -> Counts:
-    verdict = judge(rule_set, about.rows, lambda column: _read_loud(wide, name, column), about.members, about.blocked)
+    members = about.members[name]
+    verdict = judge(rule_set, about.rows, lambda column: _read_loud(wide, name, column), members, about.blocked)
     table = f"verdicts/{name}"
     remove_folder(wide.corpus.folder(table))
     start = 0

@@ -1,9 +1,10 @@
 """FORCE=<job>: moves the tables of a job, and those built on them, aside, so that they are made anew."""
 
-from curation import pack
+from curation import dedup, pack
 from curation.config import CurateConfig
-from curation.guard import changes, describe, move_aside
+from curation.guard import changes, move_aside
 from curation.safe_score import table_name
+from curation.score_order import describe_tables, tables_from
 from curation.tables import Corpus
 
 OUTCOME = ["stats", "shards", "verdicts"]
@@ -22,13 +23,13 @@ def _tables(corpus: Corpus, config: CurateConfig, what: str) -> list[str]:
     if what == "split":  # `videos` tells that a part is done, and `inputs` what its files are: in this order
         return [*OUTCOME, "scores", "videos", "clips", "captions", "proxies", "inputs"]
     if what == "captions":
-        readers = [table_name(name) for name, scorer in config.scorers.items() if "captions" in scorer.reads]
-        return [*OUTCOME, *readers, "captions"]
+        return [*OUTCOME, *reversed(tables_from(config.scorers, "captions")), "captions"]
     if what == "score":
-        made = {table_name(name): describe(scorer) for name, scorer in config.scorers.items()}
-        return [*OUTCOME, *_changed(corpus, made)]
+        changed = _changed(corpus, describe_tables(config.scorers))
+        read = {table_name(name) for name in dedup.readers(config.dedup, config.scorers)}
+        return [*OUTCOME, *([dedup.TABLE] if read & set(changed) else []), *reversed(changed)]
     if what == "dedup":
-        return [*OUTCOME, "scores/dedup"]
+        return [*OUTCOME, dedup.TABLE]
     return ["stats", *_changed(corpus, {f"shards/{name}": pack.describe(corpus, config, name) for name in config.sets})]
 
 

@@ -5,11 +5,12 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
 from curation.config import LimitsConfig
-from curation.scorer import Resources
+from curation.scorer import Resources, Scorer
 from curation.splitter import Splitter
 from curation.tables import Corpus
 from shards.places import Place
@@ -18,6 +19,8 @@ from shards.store import move_folder, read_json, write_json
 # These change how long it takes, not what comes out.
 RUN_ONLY: dict[type, set[str]] = {LimitsConfig: {"wall_s", "silence_s", "memory_bytes", "attempts"}}
 LOCAL_PREFIX = "local-dir:"
+WEIGHTS = "content of weights"
+LARGE_BYTES = 2**26
 LIBRARIES = (
     "av",
     "numpy",
@@ -41,7 +44,9 @@ def describe(value: object) -> object:
         kept = {f.name: getattr(value, f.name) for f in fields(value) if f.name not in left_out}
         described = {name: describe(item) for name, item in kept.items() if not isinstance(item, Resources)}
         if isinstance(value, Splitter):
-            described |= {file.name: f"content {_digest(file)}" for file in value.weights()}
+            described |= {file.name: _content(str(file)) for file in value.weights()}
+        elif isinstance(value, Scorer) and (weights := value.weights()):
+            described |= {WEIGHTS: {name: file and _content(str(file)) for name, file in weights.items()}}
         return {"class": f"{type(value).__module__}.{type(value).__qualname__}", **described}
     if isinstance(value, dict):
         return {str(key): describe(item) for key, item in value.items()}
@@ -60,6 +65,15 @@ def _content(name: str) -> str | None:
 
 
 def _digest(path: Path) -> str:
+    status = path.stat()
+    if status.st_size < LARGE_BYTES:
+        return _digest_of.__wrapped__(path, status)
+    return _digest_of(path, (status.st_size, status.st_mtime_ns))
+
+
+@lru_cache
+def _digest_of(path: Path, stamp: object) -> str:
+    """Large weights are looked at several times a run; they are read once while their stamp stays the same."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
@@ -103,8 +117,14 @@ def changes(corpus: Corpus, table: str, description: object) -> list[str] | None
         return None
     old = _flat(read_json(path)["config"])
     new = _flat(json.loads(json.dumps(description)))
-    keys = [key for key in [*new, *(key for key in old if key not in new)] if old.get(key) != new.get(key)]
+    both = [*new, *(key for key in old if key not in new)]
+    keys = [key for key in both if old.get(key) != new.get(key) and not _is_unseen(key, old, new)]
     return [f"{key} was {old.get(key)!r}, is {new.get(key)!r}" for key in keys]
+
+
+def _is_unseen(key: str, old: dict[str, object], new: dict[str, object]) -> bool:
+    """Whether it is the content of weights that were not, or are not, on this machine: that cannot be compared."""
+    return f"{WEIGHTS}." in key and None in (old.get(key), new.get(key))
 
 
 def _record(corpus: Corpus, table: str) -> Place:

@@ -20,7 +20,9 @@ from curation.listing import list_videos, sample_stably
 from curation.progress import Screen
 from curation.rules import check as check_rules
 from curation.safe_score import table_name
-from curation.score import ScoreTask, check_scorers, group_by_resources
+from curation.score import ScoreTask
+from curation.score_order import by_worker, check_scorers, describe_tables, homes, in_waves
+from curation.scorer import Resources, Scorer
 from curation.split import SplitTask
 from curation.tables import Corpus
 from curation.unique import unique_videos
@@ -72,17 +74,21 @@ class Curation:
         listed = sample_stably(list_videos(config.videos), config.limit) if "split" in jobs and config.videos else None
         captions = Captions(config.captions if "split" in jobs else None)
         read_block_list(config.block_list)
-        if "split" in jobs and forced != "split":
+        if not {"split", "score"}.isdisjoint(jobs) and forced != "split":  # proxy frames of another split are others
             refuse_changed(corpus, "split", "clips", describe(config.split))
         if "score" in jobs:
             if forced not in ("split", "score"):
-                for table, description in self._score_descriptions().items():
-                    refuse_changed(corpus, "score", table, description)
+                self._refuse_changed_scorers()
             self._prepare_scorers(listed, forced or retried)
+            if forced not in ("split", "score"):
+                self._refuse_changed_scorers()  # now that weights of a hub are here, they can be compared
+        if "dedup" in jobs and forced not in ("split", "score", "dedup"):
+            refuse_changed(corpus, "dedup", dedup.TABLE, dedup.description(config.dedup, config.scorers))
         return listed, captions
 
     def _check_rules(self) -> None:
         check_scorers(self.config.scorers)
+        dedup.check(self.config.dedup, self.config.scorers)
         fields = [*CLIPS, *DEDUP, *(f for scorer in self.config.scorers.values() for f in scorer.writes)]
         for name, rule_set in self.config.sets.items():
             check_rules(name, rule_set, [f.name for f in fields if is_number(f.type)])
@@ -99,8 +105,9 @@ class Curation:
                 except ValueError as error:
                     raise ValueError(f"scorers.{name}: {error}") from error
 
-    def _score_descriptions(self) -> dict[str, object]:
-        return {table_name(name): describe(scorer) for name, scorer in self.config.scorers.items()}
+    def _refuse_changed_scorers(self) -> None:
+        for table, description in describe_tables(self.config.scorers).items():
+            refuse_changed(self.corpus, "score", table, description)
 
     def _run_parts(self, job: str, task: PartTask, parts: Sequence[str]) -> None:
         with self.screen.follow(job, len(parts)) as progress:
@@ -153,26 +160,35 @@ class Curation:
         """Job 2."""
         self._need("videos", "split")
         self._need("captions", "split")
-        for table, description in self._score_descriptions().items():
+        tables = describe_tables(self.config.scorers)
+        for table, description in tables.items():
             claim(self.corpus, "score", table, description)
-        worked = False
-        for resources, scorers in group_by_resources(self.config.scorers):
-            todo = [
-                p for p in self.corpus.parts("videos") if not all(self.corpus.has(table_name(n), p) for n in scorers)
-            ]
-            if todo:
-                worked = True
-                self._run_parts(f"score {', '.join(scorers)}", ScoreTask(self.corpus, scorers, resources), todo)
-        if not worked:
-            self._nothing_to_do("score", *self._score_descriptions())
+        groups = [group for wave in in_waves(self.config.scorers) for group in by_worker(wave)]
+        if not any([self._score_group(*group) for group in groups]):
+            self._nothing_to_do("score", *tables)
+
+    def _score_group(self, resources: Resources, scorers: dict[str, Scorer]) -> bool:
+        """Runs scorers that share workers over the parts that one of them lacks; gives whether there were any."""
+        corpus, parts = self.corpus, self.corpus.parts("videos")
+        lack = {name: [part for part in parts if not corpus.has(table_name(name), part)] for name in scorers}
+        todo = sorted({part for parts in lack.values() for part in parts})
+        if todo:
+            needed = {name: scorer for name, scorer in scorers.items() if lack[name]}
+            task = ScoreTask(corpus, needed, resources, homes(self.config.scorers))
+            self._run_parts(f"score {', '.join(needed)}", task, todo)
+        return bool(todo)
 
     def dedup(self) -> None:
         """Job 3."""
+        config = self.config
         self._need("videos", "split")
+        for name in dedup.readers(config.dedup, config.scorers):
+            self._need(table_name(name), "score")
+        refuse_changed(self.corpus, "dedup", dedup.TABLE, dedup.description(config.dedup, config.scorers))
         if dedup.is_done(self.corpus):
             self._nothing_to_do("dedup", dedup.TABLE)
         else:
-            self.screen.say(f"dedup: {_words(dedup.run(self.corpus))}")
+            self.screen.say(f"dedup: {_words(dedup.run(self.corpus, config.dedup, config.scorers))}")
 
     def filter(self) -> None:
         """Job 4; cheap, so always done anew."""

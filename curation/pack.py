@@ -7,7 +7,6 @@ A clip that cannot be cut is listed with its reason and left out; the others go 
 
 import json
 import logging
-from collections.abc import Iterator
 from hashlib import blake2b
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 
 from curation import guard
 from curation.block import read_block_list, refuse_older_verdicts
+from curation.clip_captions import clip_captions
 from curation.config import CurateConfig, PackConfig
 from curation.engine import Counts
 from curation.joined import KEY
@@ -61,8 +61,10 @@ def describe(corpus: Corpus, config: CurateConfig, set_name: str) -> dict:
     for part in corpus.parts(f"verdicts/{set_name}"):
         mine = _kept_ids(corpus, set_name, part)
         kept += mine.to_pylist()
-        for caption in _captions(corpus, part, mine):
-            captions.update(json.dumps(caption).encode() + b"\n")
+        told = clip_captions(corpus, part, config.scorers)
+        for clip_id in mine.to_pylist():
+            for caption in told.get(clip_id, ()):
+                captions.update(json.dumps([clip_id, *caption.values()]).encode() + b"\n")
     clips = blake2b("".join(f"{clip_id}\n" for clip_id in sorted(kept)).encode(), digest_size=16)
     return {
         "pack": guard.describe(config.pack),
@@ -153,13 +155,6 @@ def _rules(corpus: Corpus, set_name: str) -> dict:
 def _kept_ids(corpus: Corpus, set_name: str, part: str) -> pa.ChunkedArray:
     verdicts = corpus.read(f"verdicts/{set_name}", part, [KEY, "rejected_by"])
     return verdicts[KEY].filter(pc.equal(pc.list_value_length(verdicts["rejected_by"]), 0))
-
-
-def _captions(corpus: Corpus, part: str, clip_ids: pa.ChunkedArray) -> Iterator[list]:
-    """Values of the rows of `captions` that speak of these clips."""
-    rows = corpus.read("captions", part)
-    for row in rows.filter(pc.is_in(rows[KEY], value_set=clip_ids)).to_pylist():
-        yield list(row.values())
 
 
 def _scores(corpus: Corpus, config: CurateConfig) -> dict[str, str]:

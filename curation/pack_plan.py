@@ -4,16 +4,19 @@
 
 import logging
 import math
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.clip_captions import clip_captions
 from curation.config import CurateConfig
 from curation.joined import KEY, Joined, join, read_mirror
+from curation.scorer import Scorer
 from curation.stamp import STAMP
 from curation.tables import Corpus
 from shards.places import Place
@@ -82,7 +85,8 @@ def make_plan(corpus: Corpus, config: CurateConfig, set_name: str, config_hash: 
         ValueError: a table is missing or does not mirror `clips`; names the file.
     """
     wide, settings = join(corpus, [*config.scorers, "dedup"]), config.pack
-    parts = [from_rows(list(_kept_rows(wide, set_name, part, config_hash)), PLAN) for part in wide.parts()]
+    rows_of = partial(_kept_rows, wide, config.scorers, set_name, config_hash)
+    parts = [from_rows(list(rows_of(part)), PLAN) for part in wide.parts()]
     kept = pa.concat_tables(parts)
     keys = [shuffle_key(settings.seed, clip_id) for clip_id in kept["key"].to_pylist()]
     kin = relatives(wide)
@@ -151,7 +155,9 @@ def _warn_of_giant(set_name: str, identities: list[str]) -> None:
         )
 
 
-def _kept_rows(wide: Joined, set_name: str, part: str, config_hash: str) -> Iterator[dict]:
+def _kept_rows(
+    wide: Joined, scorers: Mapping[str, Scorer], set_name: str, config_hash: str, part: str
+) -> Iterator[dict]:
     scores = [name for name in wide.numeric() if wide.homes[name] not in ("clips", "scores/dedup")] + SIGNALS
     clips = wide.read(part, [KEY, *FROM_CLIPS, *scores])
     verdicts = read_mirror(wide.corpus, f"verdicts/{set_name}", part, clips[KEY], ["rejected_by"])
@@ -159,11 +165,11 @@ def _kept_rows(wide: Joined, set_name: str, part: str, config_hash: str) -> Iter
     paths = {video["video_id"]: video["path"] for video in videos}
     inputs = wide.corpus.read("inputs", part, ["path", *STAMP]).to_pylist()
     stamps = {row["path"]: {name: row[name] for name in STAMP} for row in inputs}
-    captions = _captions(wide.corpus, part)
+    captions = clip_captions(wide.corpus, part, scorers)
     for row in clips.filter(pc.equal(pc.list_value_length(verdicts["rejected_by"]), 0)).to_pylist():
         yield {
             "key": row[KEY],
-            "captions": captions[row[KEY]],
+            "captions": captions.get(row[KEY], []),
             "path": paths[row["video_id"]],
             **stamps[paths[row["video_id"]]],
             "scores": _scores({name: row[name] for name in scores}),
@@ -175,10 +181,3 @@ def _kept_rows(wide: Joined, set_name: str, part: str, config_hash: str) -> Iter
 def _scores(values: dict[str, float | None]) -> list[tuple[str, float]]:
     """Name and value of every score the clip has."""
     return sorted((name, float(v)) for name, v in values.items() if v is not None and math.isfinite(v))
-
-
-def _captions(corpus: Corpus, part: str) -> dict[str, list[dict]]:
-    found: dict[str, list[dict]] = defaultdict(list)
-    for row in corpus.read("captions", part).to_pylist():
-        found[row[KEY]].append({"text": row["text"], "source": row["source"]})
-    return found

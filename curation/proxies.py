@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pyarrow.parquet as pq
 
 from curation.scorer import Frames
+from curation.tables import readable
 from shards.places import Place
 from shards.schema import PROXIES, from_rows
 from shards.store import atomic_path, parquet_file
@@ -46,12 +48,41 @@ def merge_proxies(parts: Sequence[Path], target: Place) -> None:
                     writer.write_table(source.read_row_group(group))
 
 
+class JpegFrames(Sequence):
+    """`Frames` that are decoded when they are first looked at, in whatever thread, and then kept."""
+
+    def __init__(self, rows: list[dict]) -> None:
+        """Args: rows: `time_s` and `jpeg` of each."""
+        self._rows, self._pictures = rows, [None] * len(rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        """(seconds, uint8 (H, W, 3) RGB), or a list of them for a slice.
+
+        Raises:
+            ValueError: the frame is damaged.
+        """
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        row, picture = self._rows[index], self._pictures[index]
+        if picture is None:
+            picture = self._pictures[index] = _decode(row["jpeg"])
+        if picture is None:
+            raise ValueError(f"the proxy frame at {row['time_s']:.3f} s is damaged")
+        return row["time_s"], picture
+
+
 class ProxyReader:
     """Gives the proxy frames of spans; holds the groups of rows that the last span touched and no others."""
 
     def __init__(self, path: Place) -> None:
-        self._file = parquet_file(path)
-        where = self._file.read(columns=["video_id", "pts"])
+        """Raises ValueError where the file is missing or cut short; names it and the way out."""
+        self._path = path
+        with readable(path, "proxies"):
+            self._file = parquet_file(path)
+            where = self._file.read(columns=["video_id", "pts"])
         self._pts = where["pts"].to_numpy()
         ids = where["video_id"].to_pylist()
         self._first_row = {video_id: row for row, video_id in reversed(list(enumerate(ids)))}
@@ -61,12 +92,21 @@ class ProxyReader:
         self._groups: dict[int, list[dict]] = {}
 
     def frames(self, video_id: str, start_pts: int, end_pts: int) -> Frames:
-        """Decoded proxy frames of a half-open span; a frame that does not decode is left out."""
-        first = self._first_row.get(video_id, 0)
+        """Proxy frames of a half-open span.
+
+        Raises:
+            ValueError: there is none of that video.
+        """
+        if video_id not in self._first_row:
+            raise ValueError(
+                f"{self._path} holds no frame of the video {video_id}, of which there are clips: another split wrote "
+                "it; bring the right file back, or say FORCE=split"
+            )
+        first = self._first_row[video_id]
         pts = self._pts[first : first + self._num_rows[video_id]]
         low, high = (first + int(row) for row in np.searchsorted(pts, [start_pts, end_pts]))
-        decoded = [(row["time_s"], _decode(row["jpeg"])) for row in self._rows(low, high)]
-        return [(time_s, picture) for time_s, picture in decoded if picture is not None]
+        with readable(self._path, "proxies"):
+            return JpegFrames(self._rows(low, high))
 
     def close(self) -> None:
         """Releases the file."""

@@ -3,11 +3,13 @@
 # pyright: reportAttributeAccessIssue=false
 
 import logging
+import traceback
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curation.scorer import Frames, Scorer
+from curation.scorer import Frames, Misfit, Scorer
 from shards.schema import CLIP_ID, field
 
 logger = logging.getLogger(__name__)
@@ -43,6 +45,7 @@ class SafeScore:
         self._name, self._scorer, self._score = name, scorer, scorer.build()
         self._num_good = self._num_broken = 0
         self._part_error: Exception | None = None
+        self._first_error: str | None = None
 
     def empty(self) -> pa.Table:
         """Its table with no rows."""
@@ -59,21 +62,24 @@ class SafeScore:
         if error is not None and len(table) >= MIN_TELLING_CLIPS and not table[f"{self._name}_error"].null_count:
             raise RuntimeError(
                 f"scorer {self._name} raised and scored none of the {len(table)} clips of a part: "
-                f"{type(error).__name__}: {error}"
+                f"{type(error).__name__}: {error}\n{_trace(error)}"
             ) from error
         return table
 
-    def __call__(self, clips: pa.Table, frames: list[Frames]) -> pa.Table:
+    def __call__(self, clips: pa.Table, frames: Sequence[Frames]) -> pa.Table:
         """Scores of the clips: a table of `score_schema`.
 
         Raises:
             RuntimeError: the scorer gave other columns or lengths than it declares, or raised for every clip so far.
+            Misfit: what it reads does not fit it.
         """
         table = clips.select(list(self._scorer.reads))
         try:
             columns = self._checked(self._score(table, frames), len(clips))
         except ContractError:
             raise
+        except Misfit as error:
+            raise Misfit(f"scorers.{self._name}: {error}") from error
         except Exception as error:
             logger.warning("scorer %s raised %r; scoring these clips one by one", self._name, error)
             columns = self._one_by_one(table, frames)
@@ -98,7 +104,7 @@ class SafeScore:
         self._num_good += num_clips - len(columns["error"]) + columns["error"].null_count
         return columns
 
-    def _one_by_one(self, table: pa.Table, frames: list[Frames]) -> dict:
+    def _one_by_one(self, table: pa.Table, frames: Sequence[Frames]) -> dict:
         rows = [self._alone(table.slice(row, 1), clip) for row, clip in enumerate(frames)]
         columns = {name: [row[name] for row in rows] for name in self._scorer.writes.names}
         return columns | {"error": pa.array([row["error"] for row in rows], pa.string())}
@@ -111,12 +117,19 @@ class SafeScore:
         except Exception as error:
             self._num_broken += 1
             self._part_error = self._part_error or error
+            self._first_error = self._first_error or _trace(error)
             if not self._num_good and self._num_broken >= MAX_BROKEN_CLIPS:
                 raise RuntimeError(
-                    f"scorer {self._name} raised for each of its first {self._num_broken} clips"
+                    f"scorer {self._name} raised for each of its first {self._num_broken} clips; for the first one:\n"
+                    f"{self._first_error}"
                 ) from error
             return dict.fromkeys(self._scorer.writes.names) | {"error": f"{type(error).__name__}: {error}"}
 
     def _score_one(self, table: pa.Table, clip: Frames) -> dict:
         columns = self._checked(self._score(table, [clip]), 1)
         return columns | {"error": columns["error"].to_pylist()}
+
+
+def _trace(error: Exception) -> str:
+    """Where it came from, in words: an exception that comes from another process has lost that."""
+    return "".join(traceback.format_exception(error)).rstrip()

@@ -1,42 +1,23 @@
 """Job 2: scorers read proxy frames and write one table each; a clip that breaks a scorer costs that clip there only."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from curation.caption_rows import first_texts
 from curation.engine import Counts, PartTask, PartWorker
+from curation.joined import read_mirror
 from curation.proxies import ProxyReader
 from curation.safe_score import SafeScore, score_schema, table_name
 from curation.scorer import Frames, Resources, Scorer
 from curation.tables import Corpus
+from shards.schema import CLIPS
 
 CHUNK_FRAMES = 256  # clips are scored together up to this many frames, so that memory does not grow with a part
-
-
-def check_scorers(scorers: Mapping[str, Scorer]) -> None:
-    """Refuses names and columns that clash, before work starts.
-
-    Raises:
-        ValueError: names both scorers and the column.
-    """
-    owner: dict[str, str] = {}
-    for name, scorer in scorers.items():
-        for column in score_schema(name, scorer).names[1:]:
-            if column in owner:
-                raise ValueError(f"scorers.{name} and scorers.{owner[column]} both write the column `{column}`")
-            owner[column] = name
-
-
-def group_by_resources(scorers: Mapping[str, Scorer]) -> Iterator[tuple[Resources, dict[str, Scorer]]]:
-    """Scorers that take the same from the cluster share a worker, so that frames are decoded once for all of them."""
-    groups: dict[Resources, dict[str, Scorer]] = defaultdict(dict)
-    for name, scorer in scorers.items():
-        groups[scorer.resources][name] = scorer
-    return iter(groups.items())
+CHUNK_CLIPS = 256  # ... or, where no frame is looked at, up to this many
+SPAN = ["video_id", "start_pts", "end_pts"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +27,8 @@ class ScoreTask(PartTask):
     corpus: Corpus
     scorers: dict[str, Scorer]
     resources: Resources
+    homes: Mapping[str, str] = field(default_factory=dict)
+    """Column that a scorer reads and another wrote -> table where it stands."""
 
     @property
     def num_cpus(self) -> float:
@@ -85,24 +68,51 @@ class ScoreWorker(PartWorker):
         return self._loaded[name]
 
     def _score(self, part: str, scores: dict[str, SafeScore]) -> dict[str, pa.Table]:
-        clips = self._corpus.read("clips", part)
-        texts = first_texts(self._corpus.read("captions", part))
-        captions = pa.array([texts.get(clip_id, []) for clip_id in clips["clip_id"].to_pylist()], pa.list_(pa.string()))
-        clips = clips.append_column("captions", captions)
+        wanted = [self._task.scorers[name] for name in scores]
+        clips = self._clips(part, {column for scorer in wanted for column in scorer.reads})
+        chunks = self._with_frames(part, clips) if any(s.reads_frames for s in wanted) else _without_frames(clips)
         pieces: dict[str, list[pa.Table]] = {name: [] for name in scores}
-        with closing(ProxyReader(self._corpus.path("proxies", part))) as proxies:
-            for table, frames in _chunks(clips, proxies):
-                for name, score in scores.items():
-                    pieces[name].append(score(table, frames))
+        for table, frames in chunks:
+            for name, score in scores.items():
+                pieces[name].append(score(table, frames))
         return {name: scores[name].whole(tables) for name, tables in pieces.items()}
 
+    def _clips(self, part: str, wanted: set[str]) -> pa.Table:
+        """The clips of a part with these columns, wherever they stand, and those that every scoring needs."""
+        own = [name for name in CLIPS.names if name in {"clip_id", *SPAN, *wanted}]
+        clips = self._corpus.read("clips", part, own)
+        for column in sorted(wanted - set(own)):
+            clips = clips.append_column(column, self._column(part, column, clips))
+        return clips
 
-def _chunks(clips: pa.Table, proxies: ProxyReader) -> Iterator[tuple[pa.Table, list[Frames]]]:
+    def _column(self, part: str, column: str, clips: pa.Table) -> pa.ChunkedArray | pa.Array:
+        if column == "captions":
+            texts = first_texts(self._corpus.read("captions", part))
+            return pa.array([texts.get(clip_id, []) for clip_id in clips["clip_id"].to_pylist()], pa.list_(pa.string()))
+        if column == "path":
+            videos = self._corpus.read("videos", part, ["video_id", "path"])
+            paths = dict(zip(*videos.to_pydict().values(), strict=True))
+            return pa.array([paths[video_id] for video_id in clips["video_id"].to_pylist()], pa.string())
+        return read_mirror(self._corpus, self._task.homes[column], part, clips["clip_id"], [column])[column]
+
+    def _with_frames(self, part: str, clips: pa.Table) -> Iterator[tuple[pa.Table, Sequence[Frames]]]:
+        with closing(ProxyReader(self._corpus.path("proxies", part))) as proxies:
+            yield from _chunks(clips, proxies)
+
+
+def _chunks(clips: pa.Table, proxies: ProxyReader) -> Iterator[tuple[pa.Table, Sequence[Frames]]]:
     """Runs of clips with their frames; where a run ends depends on the part alone."""
     start, frames = 0, []
-    spans = clips.select(["video_id", "start_pts", "end_pts"]).to_pylist()
+    spans = clips.select(SPAN).to_pylist()
     for row, span in enumerate(spans):
         frames.append(proxies.frames(**span))
         if sum(map(len, frames)) >= CHUNK_FRAMES or row == len(spans) - 1:
             yield clips.slice(start, row + 1 - start), frames
             start, frames = row + 1, []
+
+
+def _without_frames(clips: pa.Table) -> Iterator[tuple[pa.Table, Sequence[Frames]]]:
+    """Runs of clips, each clip with no frame."""
+    for start in range(0, len(clips), CHUNK_CLIPS):
+        table = clips.slice(start, CHUNK_CLIPS)
+        yield table, [()] * len(table)

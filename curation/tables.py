@@ -1,5 +1,7 @@
 """Where the tables of a corpus lie, and how their parts are read and written."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,14 +49,9 @@ class Corpus:
             ValueError: the file cannot be read; names it and says what to do.
         """
         path = self.path(table, part)
-        try:
-            with parquet_file(path) as file:
-                _refuse_lack(file.schema_arrow.names, columns, path)
-                return file.read(columns=columns)
-        except (OSError, pa.ArrowInvalid) as error:
-            if isinstance(error, OSError) and not isinstance(path, Path):
-                raise  # no way to it; the file is not to blame
-            raise ValueError(f"cannot read {path} ({error}); {_way_out(table)}") from error
+        with readable(path, table), parquet_file(path) as file:
+            _refuse_lack(file.schema_arrow.names, columns, path)
+            return file.read(columns=columns)
 
     def read_all(self, table: str, columns: list[str] | None = None) -> pa.Table:
         """All parts of a table, one below the other; the table must have at least one."""
@@ -63,6 +60,21 @@ class Corpus:
     def write(self, table: str, part: str, rows: pa.Table, schema: pa.Schema) -> None:
         """Writes one part whole or not at all."""
         write_table(self.path(table, part), rows, schema)
+
+
+@contextmanager
+def readable(path: Place, table: str) -> Iterator[None]:
+    """Says which file of a table it is that cannot be read, and what to do.
+
+    Raises:
+        ValueError: it is missing, cut short or damaged.
+    """
+    try:
+        yield
+    except (OSError, pa.ArrowInvalid) as error:
+        if isinstance(error, OSError) and not isinstance(path, Path):
+            raise  # no way to it; the file is not to blame
+        raise ValueError(f"cannot read {path} ({error}); {_way_out(table)}") from error
 
 
 def _refuse_lack(names: list[str], columns: list[str] | None, path: Place) -> None:

@@ -154,8 +154,19 @@ PROXIES = pa.schema(
 DEDUP = pa.schema(
     [
         CLIP_ID,
-        field("duplicate_group", pa.string(), "clips that share it show the same frames; null when it stands alone"),
-        field("duplicate_rank", pa.int32(), "0 is the best of its group: most pixels, then sharpest, then by id"),
+        field("exact_group", pa.string(), "id of the best of the clips with equal frames; null when it stands alone"),
+        field("exact_rank", pa.int32(), "0 is the best of its exact group, by `dedup.rank`, then by id"),
+        field("perceptual_group", pa.string(), "the same, with clips that show the same footage encoded or cut anew"),
+        field("perceptual_rank", pa.int32(), "0 is the best of its perceptual group"),
+        field(
+            "perceptual_similarity",
+            pa.float32(),
+            "1 - share of bits in which frame hashes differ, against the clip that it joined; null for the best",
+            "0..1",
+        ),
+        field("duplicate_group", pa.string(), "the same, of all kinds: with clips whose embeddings are almost equal"),
+        field("duplicate_rank", pa.int32(), "0 is the best of its group of all kinds"),
+        field("semantic_similarity", pa.float32(), "cosine against the clip that it joined by its embedding", "-1..1"),
     ]
 )
 

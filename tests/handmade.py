@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from curation.dedup import KINDS
 from curation.tables import Corpus, part_name
 from shards.schema import CLIP_ID, CLIPS, DEDUP, INPUTS, VERDICTS, VIDEOS, field
 
@@ -42,9 +43,11 @@ def put_scores(
 
 
 def put_dedup(corpus: Corpus, part: int, ids: list[str], groups: list | None = None, ranks: list | None = None) -> None:
-    """Writes a part of `scores/dedup`; no clip has duplicates unless said."""
-    none = [None] * len(ids)
-    corpus.write("scores/dedup", part_name(part), pa.table([ids, groups or none, ranks or none], schema=DEDUP), DEDUP)
+    """Writes a part of `scores/dedup`, of each kind the same groups; no clip has duplicates unless said."""
+    groups, ranks = groups or [None] * len(ids), ranks or [None] * len(ids)
+    columns = {f"{kind}_group": groups for kind in KINDS} | {f"{kind}_rank": ranks for kind in KINDS}
+    rows = {name: pa.nulls(len(ids), DEDUP.field(name).type) for name in DEDUP.names} | {"clip_id": ids} | columns
+    corpus.write("scores/dedup", part_name(part), pa.table([rows[n] for n in DEDUP.names], schema=DEDUP), DEDUP)
 
 
 def put_verdicts(corpus: Corpus, part: int, name: str, ids: list[str], rejected_by: list[list[str]]) -> None:

@@ -1,53 +1,81 @@
-"""Any open_clip model: one forward pass gives the embedding, the similarity to the caption and an aesthetic score."""
+"""Any open_clip model: one forward pass gives embeddings, similarity to the caption, and how alike the frames are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
+from curation.open_clip_model import check_open_clip, weights_file
 from curation.scorer import Frames, Resources, Score, Scorer
 from shards.schema import field
 
+if TYPE_CHECKING:
+    from curation.open_clip_embed import Embedder
+
 PLACES = ("first", "middle", "last")
-LOCAL_PREFIX = "local-dir:"
 
 
 @dataclass(frozen=True)
 class OpenClip(Scorer):
-    """Scores the first, middle and last proxy frame of each clip, as Stable Video Diffusion does."""
+    """Embeds the first, middle and last proxy frame of each clip, as Stable Video Diffusion does, or more of them."""
 
     model: str
     """`ViT-L-14`, `hf-hub:<owner>/<name>` or `local-dir:<folder>`, as open_clip names models."""
     pretrained: str | None = None
     """Tag or file of the weights, where the model name does not imply them."""
-    aesthetic_head: str | None = None
-    """File of a linear head over the normalised embedding (LAION aesthetic predictor V1); null scores none."""
+    caption: str = "captions"
+    """Whose text is compared: `captions` (the first that the user brought), or a column `caption_<source>`."""
+    num_frames: int = 3
+    """Frames looked at, evenly spread; odd, so that first, middle and last are among them."""
+    prefix: str = "clip"
+    """What its columns begin with, so that two models can stand side by side."""
     device: str = "cpu"
     """`cpu` or `cuda`; on a GPU the model runs in bfloat16."""
     threads: int = 1
     """CPU threads, fixed because they change the last digits."""
     batch_size: int = 64
-    """Frames a forward pass."""
+    """Frames a forward pass; halved when memory runs out."""
     resources: Resources = Resources()
-    """What a worker takes from the cluster."""
+    """What a worker takes from the cluster; beside a GPU as many threads as it has CPUs prepare frames."""
 
-    reads = ("captions",)
+    def __post_init__(self) -> None:
+        if self.num_frames < len(PLACES) or self.num_frames % 2 == 0:
+            raise ValueError(f"num_frames: {self.num_frames} must be odd, and at least 3")
+
+    @property
+    def reads(self) -> Sequence[str]:
+        """The caption."""
+        return (self.caption,)
+
+    @property
+    def frame_embeddings(self) -> str:
+        """The column that heads read."""
+        return f"{self.prefix}_frame_embeddings"
 
     @property
     def writes(self) -> pa.Schema:
-        """Embedding, similarities, and the aesthetic score where a head is given."""
-        cosine = "cosine of image and caption embedding; null without a caption"
-        columns = [
-            field("clip_embedding", pa.list_(pa.float16()), "mean of the frames' unit embeddings, unit length"),
-            field("clip_similarity", pa.float32(), f"mean over first, middle, last frame: {cosine}", "-1..1"),
-            *(field(f"clip_similarity_{place}", pa.float32(), f"{place} frame: {cosine}", "-1..1") for place in PLACES),
-        ]
-        if self.aesthetic_head:
-            columns.append(field("aesthetic", pa.float32(), "mean over first, middle, last frame", "about 1..10"))
-        return pa.schema(columns)
+        """Embeddings, similarities and consistency."""
+        cosine, similarity = (
+            "cosine of image and caption embedding; null without a caption",
+            f"{self.prefix}_similarity",
+        )
+        vector, alike = pa.list_(pa.float16()), "mean cosine of each frame with the next one; null with a single frame"
+        return pa.schema(
+            [
+                field(f"{self.prefix}_embedding", vector, "mean of the frames' unit embeddings, unit length"),
+                field(self.frame_embeddings, pa.list_(vector), "unit embeddings of the frames, in order of time"),
+                field(similarity, pa.float32(), f"mean over first, middle, last frame: {cosine}", "-1..1"),
+                *(
+                    field(f"{similarity}_{place}", pa.float32(), f"{place} frame: {cosine}", "-1..1")
+                    for place in PLACES
+                ),
+                field(f"{self.prefix}_consistency", pa.float32(), alike, "-1..1"),
+            ]
+        )
 
     def prepare(self) -> None:
         """Sees that the weights can be had, before any work starts; downloads them where they come from a hub.
@@ -55,112 +83,70 @@ class OpenClip(Scorer):
         Raises:
             ValueError: they cannot be had; names the key and the way out.
         """
-        for path in (self.aesthetic_head, self.model.removeprefix(LOCAL_PREFIX) if self._is_local else None):
-            if path is not None and not Path(path).exists():
-                raise ValueError(f"there is no {path}; paths count from the folder where the command runs")
-        if not self._is_local:
-            self._load()
+        check_open_clip(self.model, self.pretrained)
 
-    @property
-    def _is_local(self) -> bool:
-        return self.model.startswith(LOCAL_PREFIX)
-
-    def _load(self) -> Any:
-        import open_clip
-
-        precision = "bf16" if self.device.startswith("cuda") else "fp32"
-        try:
-            return open_clip.create_model_from_pretrained(
-                self.model, self.pretrained, precision=precision, device=self.device
-            )
-        except Exception as error:  # a hub, a cache, a file: each library raises its own
-            raise ValueError(
-                f"model {self.model!r} with pretrained {self.pretrained!r} cannot be loaded "
-                f"({type(error).__name__}: {error}). With no network name a local copy: model: local-dir:<folder>"
-            ) from error
+    def weights(self) -> Mapping[str, Path | None]:
+        """Those that came from a hub."""
+        return weights_file(self.model, self.pretrained)
 
     def build(self) -> Score:
         """Loads the model."""
-        import open_clip
-        import torch
+        from curation.open_clip_embed import Embedder
 
-        torch.set_num_threads(self.threads)
-        model, preprocess = self._load()
-        head = _load_head(self.aesthetic_head) if self.aesthetic_head else None
-        return _OpenClipScore(self, model.eval(), preprocess, open_clip.get_tokenizer(self.model), head)
+        loaders = max(1, int(self.resources.cpus))
+        embedder = Embedder(self.model, self.pretrained, self.device, self.threads, self.batch_size, loaders)
+        return _OpenClipScore(self, embedder)
 
 
 class _OpenClipScore:
     """A loaded model; see `Score`."""
 
-    def __init__(self, config: OpenClip, model, preprocess, tokenizer, head) -> None:
-        self.config, self.model, self.preprocess = config, model, preprocess
-        self.tokenizer, self.head = tokenizer, head
+    def __init__(self, config: OpenClip, embedder: "Embedder") -> None:
+        self._config, self._embedder = config, embedder
 
     def __call__(self, table: pa.Table, frames: Sequence[Frames]) -> dict[str, Sequence]:
-        captions = [texts[0] if texts else None for texts in table["captions"].to_pylist()]
-        embedded = self._embed_images([picture for clip in frames if clip for picture in _three(clip)])
-        images = (embedded[start : start + len(PLACES)] for start in range(0, len(embedded), len(PLACES)))
-        texts = iter(self._embed_texts([text for text in captions if text]))
-        rows = [
-            self._row(next(images) if clip else None, next(texts) if text else None)
-            for clip, text in zip(frames, captions, strict=True)
-        ]
-        return {name: [row[name] for row in rows] for name in (*self.config.writes.names, "error")}
+        captions = [_text(value) for value in table[self._config.caption].to_pylist()]
+        chosen = [spread(len(clip), self._config.num_frames) for clip in frames]
+        load = [partial(_picture, clip, i) for clip, some in zip(frames, chosen, strict=True) for i in some]
+        embedded, ends = self._embedder.pictures(load), np.cumsum([len(some) for some in chosen])
+        images = [embedded[end - len(some) : end] for some, end in zip(chosen, ends, strict=True)]
+        texts = iter(self._embedder.texts([text for text in captions if text]))
+        rows = [self._row(mine, next(texts) if text else None) for mine, text in zip(images, captions, strict=True)]
+        return {name: [row[name] for row in rows] for name in (*self._config.writes.names, "error")}
 
-    def _row(self, images: np.ndarray | None, text: np.ndarray | None) -> dict:
-        """Columns of one clip from unit embeddings: images (3, D), text (D,)."""
-        row: dict = dict.fromkeys(self.config.writes.names) | {"error": None}
-        if images is None:
+    def _row(self, images: np.ndarray, text: np.ndarray | None) -> dict:
+        """Columns of one clip from unit embeddings: images (n, D), text (D,)."""
+        prefix, row = self._config.prefix, dict.fromkeys([*self._config.writes.names, "error"])
+        if not len(images):
             return row | {"error": "no proxy frame"}
         mean = images.mean(axis=0)
-        row["clip_embedding"] = (mean / np.linalg.norm(mean)).astype(np.float16)
-        if text is not None:
-            cosines = images @ text
-            row["clip_similarity"] = float(cosines.mean())
-            row |= {f"clip_similarity_{place}": float(value) for place, value in zip(PLACES, cosines, strict=True)}
-        if self.head is not None:
-            weight, bias = self.head
-            row["aesthetic"] = float((images @ weight + bias).mean())
-        return row
+        row[f"{prefix}_embedding"] = (mean / np.linalg.norm(mean)).astype(np.float16)
+        row[self._config.frame_embeddings] = list(images.astype(np.float16))
+        if len(images) > 1:
+            row[f"{prefix}_consistency"] = float((images[1:] * images[:-1]).sum(axis=1).mean())
+        return row if text is None else row | self._similarities(images, text)
 
-    def _embed_images(self, pictures: list[np.ndarray]) -> np.ndarray:
-        """uint8 RGB pictures to unit embeddings: float32 (num_pictures, D)."""
-        from PIL import Image
-
-        return self._embed(pictures, lambda p: self.preprocess(Image.fromarray(p)), self.model.encode_image)
-
-    def _embed_texts(self, texts: list[str]) -> np.ndarray:
-        """Captions to unit embeddings: float32 (num_texts, D)."""
-        return self._embed(texts, lambda text: self.tokenizer([text])[0], self.model.encode_text)
-
-    def _embed(self, items: list, prepare, encode) -> np.ndarray:
-        import torch
-
-        embedded = [np.empty((0, 1), np.float32)] if not items else []
-        with torch.inference_mode():
-            for start in range(0, len(items), self.config.batch_size):
-                batch = torch.stack([prepare(item) for item in items[start : start + self.config.batch_size]])
-                batch = batch.to(self.config.device)
-                batch = batch.to(next(self.model.parameters()).dtype) if batch.is_floating_point() else batch
-                embedded.append(encode(batch, normalize=True).float().cpu().numpy())
-        return np.concatenate(embedded)
+    def _similarities(self, images: np.ndarray, text: np.ndarray) -> dict[str, float]:
+        name = f"{self._config.prefix}_similarity"
+        cosines = [float(images[index] @ text) for index in (0, len(images) // 2, -1)]
+        return {name: float(np.mean(cosines))} | {f"{name}_{p}": c for p, c in zip(PLACES, cosines, strict=True)}
 
 
-def _three(frames: Frames) -> list[np.ndarray]:
-    """First, middle and last picture; the same one thrice where there is only one."""
-    return [frames[index][1] for index in (0, len(frames) // 2, -1)]
+def spread(count: int, wanted: int) -> list[int]:
+    """Indices of evenly spread frames, each once: first, last, and the middle one (`count // 2`) among them.
 
-
-def _load_head(path: str) -> tuple[np.ndarray, float]:
-    """Weight (D,) and bias of a linear head saved by torch, e.g. LAION's `sa_0_4_vit_l_14_linear.pth`.
-
-    Raises:
-        ValueError: the file holds something else.
+    Args:
+        count: how many there are.
+        wanted: odd; fewer come out where there are fewer.
     """
-    import torch
+    gaps = wanted - 1
+    return sorted({(2 * step * (count - 1) + gaps) // (2 * gaps) for step in range(wanted)}) if count else []
 
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if not isinstance(state, dict) or set(state) != {"weight", "bias"} or state["weight"].shape[0] != 1:
-        raise ValueError(f"{path} is no linear head: it must hold `weight` (1, D) and `bias` (1,) and nothing else")
-    return state["weight"][0].float().numpy(), float(state["bias"][0])
+
+def _picture(clip: Frames, index: int) -> np.ndarray:
+    return clip[index][1]
+
+
+def _text(value: str | list[str] | None) -> str | None:
+    """The first text that says something."""
+    return next((text for text in ([value] if isinstance(value, str) else value or ()) if text and text.strip()), None)

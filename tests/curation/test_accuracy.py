@@ -1,5 +1,6 @@
 """What curation measures, against the known truth of a demo corpus."""
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,29 @@ def _same(clip: dict, scene: dict) -> bool:
     overlap = min(clip["end_s"], scene["end_s"]) - max(clip["start_s"], scene["start_s"])
     longest = max(clip["duration_s"], scene["end_s"] - scene["start_s"])
     return Path(clip["path"]).name == scene["path"] and overlap >= 0.9 * longest
+
+
+def test_planted_duplicates_are_found_and_no_others(footage, clips):
+    scenes = pq.read_table(footage / "truth/scenes.parquet").to_pylist()
+    copy_of = {(row["path"], row["scene_index"]): row["duplicate_of"] for row in scenes}
+
+    def original(path: str, index: int) -> tuple[str, int]:
+        while source := copy_of.get((path, index)):
+            path, index = source.split("#")[0], int(source.split("#")[1])
+        return path, index
+
+    shown = {
+        clip["clip_id"]: original(Path(clip["path"]).name, scene["scene_index"])
+        for clip in clips
+        for scene in scenes
+        if _same(clip, scene)
+    }
+    joined = {clip["clip_id"]: clip["perceptual_group"] or clip["clip_id"] for clip in clips}
+    pairs = list(combinations(shown, 2))
+    planted = {pair for pair in pairs if shown[pair[0]] == shown[pair[1]]}
+    found = {pair for pair in pairs if joined[pair[0]] == joined[pair[1]]}
+    assert len(planted) >= 15
+    assert len(found & planted) >= 0.95 * len(planted) and len(found - planted) <= 0.02 * len(found)
 
 
 def auc(lower: list[float], higher: list[float]) -> float:

@@ -9,6 +9,7 @@ from handmade import clip_ids, put_clips, put_dedup, put_scores
 from curation import dedup, filter, rules
 from curation.config import CurateConfig, Rule, RuleSet
 from curation.tables import Corpus
+from shards.schema import DEDUP
 from shards.store import read_json
 
 NAN = float("nan")
@@ -126,6 +127,16 @@ def test_duplicates_may_be_kept(tmp_path):
     corpus, _ = make_corpus(tmp_path, [9.0] * 6, **GROUPS)
     assert apply(corpus, duplicates="keep")[1] == [[]] * 6
     assert apply(corpus)[0] == {"clips": 6, "kept": 3, "rejected": 3}
+
+
+def test_a_set_chooses_what_counts_as_a_duplicate(tmp_path):
+    corpus, ids = make_corpus(tmp_path, [9.0] * 4)
+    rows = {name: [None] * 4 for name in DEDUP.names} | {"clip_id": ids}
+    for kind, size in (("exact", 2), ("perceptual", 3), ("duplicate", 4)):  # each kind has one clip more
+        rows |= {f"{kind}_group": (["g"] * size + [None] * 4)[:4], f"{kind}_rank": ([*range(size)] + [None] * 4)[:4]}
+    corpus.write("scores/dedup", "part-00000", pa.table([rows[n] for n in DEDUP.names], schema=DEDUP), DEDUP)
+    for duplicates, copies in (("exact", 1), ("perceptual", 2), ("best", 3), ("keep", 0)):
+        assert apply(corpus, duplicates=duplicates)[1] == [[]] + [["duplicate"]] * copies + [[]] * (3 - copies)
 
 
 def test_what_is_written_beside_the_verdicts(tmp_path):

@@ -1,7 +1,6 @@
 """The OpenCLIP scorer with the demo weights, against a plain open_clip computation."""
 
-import json
-
+import cv2
 import numpy as np
 import open_clip
 import pyarrow as pa
@@ -10,9 +9,16 @@ import torch
 from PIL import Image
 
 from curation.demo.world import random_scene
-from curation.scorers.openclip import OpenClip, _load_head
+from curation.proxies import JpegFrames
+from curation.scorer import Resources
+from curation.scorers.openclip import OpenClip, spread
 
 MODEL = "local-dir:curation/demo/weights/clip"
+
+
+def tiny() -> OpenClip:
+    """The demo's CLIP."""
+    return OpenClip(model=MODEL)
 
 
 def scenes(num: int):
@@ -83,36 +89,100 @@ def test_the_size_of_a_batch_does_not_matter(some, score):
     assert small["clip_similarity"] == pytest.approx(score(captions, frames)["clip_similarity"], abs=1e-5)
 
 
-def test_a_linear_head_scores_the_unit_embeddings(some, tmp_path):
+def test_embeddings_of_the_frames_are_kept(some, score):
     _, captions, frames = some
-    width = len(OpenClip(model=MODEL).build()(captions, frames)["clip_embedding"][0])
-    head = {"weight": torch.linspace(-1, 1, width)[None], "bias": torch.tensor([5.0])}
-    torch.save(head, tmp_path / "head.pth")
-    scorer = OpenClip(model=MODEL, aesthetic_head=str(tmp_path / "head.pth"))
-    scorer.prepare()
-    columns = scorer.build()(captions, [clip[:1] for clip in frames])
-    for row in range(len(frames)):  # with one frame the stored embedding is that frame's
-        expected = float(np.linspace(-1, 1, width) @ columns["clip_embedding"][row].astype(np.float64)) + 5
-        assert columns["aesthetic"][row] == pytest.approx(expected, abs=1e-2)
+    columns = score(captions, [*frames[:2], frames[2][:2], frames[3][:1]])
+    kept = columns["clip_frame_embeddings"]
+    assert [len(clip) for clip in kept] == [3, 3, 2, 1] and {v.dtype for v in kept[0]} == {np.dtype(np.float16)}
+    for clip, mean in zip(kept, columns["clip_embedding"], strict=True):
+        unit = np.array(clip, np.float64)
+        assert np.linalg.norm(unit, axis=1) == pytest.approx(1, abs=1e-3)
+        expected = unit.mean(axis=0) / np.linalg.norm(unit.mean(axis=0))
+        np.testing.assert_allclose(mean, expected, atol=1e-3)
 
 
-def test_published_heads_give_their_published_values(media):
-    truth = [
-        entry for entry in json.loads((media / "manifest.json").read_text())["files"] if "embeddings" in entry["path"]
-    ]
-    assert len(truth) == 20
-    for entry in truth:
-        model = entry["path"].split("/")[-1][:8]
-        weight, bias = _load_head(str(media / f"weights/aesthetic-predictor__sa_0_4_{model}_linear.pth"))
-        value = np.load(media / entry["path"])[0] @ weight + bias
-        assert value == pytest.approx(entry["truth"]["expected_head_output"], abs=1e-3)
+def test_consistency_is_one_for_a_still_picture_and_less_across_a_change_of_scene(some, score):
+    _, captions, frames = some
+    still, cut = [(k / 2, frames[0][0][1]) for k in range(3)], [frames[0][0], frames[1][0], frames[2][0]]
+    found = score(captions, [still, cut, frames[0], frames[0][:1]])["clip_consistency"]
+    assert found[0] == pytest.approx(1, abs=1e-5) and found[3] is None
+    assert found[1] < 0.9 * found[2]
+    unit = score(captions.slice(0, 1), [cut])["clip_frame_embeddings"][0]
+    assert found[1] == pytest.approx(np.mean([unit[0] @ unit[1], unit[1] @ unit[2]]), abs=2e-3)
 
 
-def test_what_cannot_be_loaded_is_told_with_its_name(tmp_path):
-    with pytest.raises(ValueError, match=r"nowhere/head\.pth"):
-        OpenClip(model=MODEL, aesthetic_head="nowhere/head.pth").prepare()
+@pytest.mark.parametrize("wanted", [3, 5, 7])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8, 100])
+def test_frames_are_spread_evenly_with_first_middle_and_last(count, wanted):
+    chosen = spread(count, wanted)
+    assert len(chosen) == min(count, wanted) == len(set(chosen))
+    assert (chosen[0], chosen[len(chosen) // 2], chosen[-1]) == (0, count // 2, count - 1)
+    assert max(np.diff(chosen), default=1) - min(np.diff(chosen), default=1) <= 1
+
+
+def test_more_frames_leave_similarity_at_first_middle_and_last(some, score):
+    _, captions, frames = some
+    five = OpenClip(model=MODEL, num_frames=5).build()(captions, frames)
+    assert five["clip_similarity"] == pytest.approx(score(captions, frames)["clip_similarity"], abs=1e-5)
+    assert len(five["clip_frame_embeddings"][0]) == 5
+    with pytest.raises(ValueError, match="num_frames: 4 must be odd"):
+        OpenClip(model=MODEL, num_frames=4)
+
+
+def test_only_frames_that_are_looked_at_are_decoded(some, score):
+    _, captions, _frames = some
+    rows = [{"time_s": k, "jpeg": cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))[1].tobytes()} for k in range(5)]
+    rows[1]["jpeg"] = rows[3]["jpeg"] = b"never looked at"
+    assert score(captions.slice(0, 1), [JpegFrames(rows)])["error"] == [None]
+
+
+def test_odd_captions_neither_break_it_nor_count(some, score):
+    _, _, frames = some
+    odd = [["", "  ", "a red circle"], ["a red circle " * 800], ["\u4f60\u597d, \u043c\u0438\u0440! \U0001f3ac"], [" "]]
+    assert len(odd[1][0]) > 10_000
+    found = score(table(odd), frames)
+    assert found["error"] == [None] * 4 and found["clip_similarity"][3] is None
+    plain = score(table([["a red circle"]]), frames[:1])
+    assert found["clip_similarity"][0] == pytest.approx(plain["clip_similarity"][0], abs=1e-5)
+    assert all(-1 <= value <= 1 for value in found["clip_similarity"][:3])
+
+
+def test_a_caption_that_another_scorer_wrote_can_be_compared(some, score):
+    chosen, captions, frames = some
+    scorer = OpenClip(model=MODEL, caption="caption_coca", prefix="coca")
+    written = pa.table({"caption_coca": [chosen[0].caption, None, "", chosen[3].caption]})
+    found, own = scorer.build()(written, frames), score(captions, frames)
+    assert tuple(scorer.reads) == ("caption_coca",) and not set(scorer.writes.names) & set(OpenClip("m").writes.names)
+    assert found["coca_similarity"][1:3] == [None, None]
+    assert found["coca_similarity"][0] == pytest.approx(own["clip_similarity"][0], abs=1e-5)
+
+
+def test_when_memory_runs_out_the_batch_halves_and_nothing_else_changes(some, score, monkeypatch, caplog):
+    _, captions, frames = some
+    tight = OpenClip(model=MODEL, batch_size=16).build()
+    model, sizes = tight._embedder._model, []
+    encode = model.encode_image
+
+    def encode_few(images, **how):
+        sizes.append(len(images))
+        if len(images) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return encode(images, **how)
+
+    monkeypatch.setattr(model, "encode_image", encode_few)
+    found, free = tight(captions, frames), score(captions, frames)
+    assert sizes == [12, 6, 3, 3, 3, 3] and "out of memory" in caplog.text
+    assert found["clip_similarity"] == pytest.approx(free["clip_similarity"], abs=1e-5)
+
+
+def test_on_a_gpu_it_agrees_with_the_cpu(some, score):
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    _, captions, frames = some
+    found = OpenClip(model=MODEL, device="cuda", resources=Resources(cpus=4, gpus=1)).build()(captions, frames)
+    assert found["clip_similarity"] == pytest.approx(score(captions, frames)["clip_similarity"], abs=2e-2)
+
+
+def test_what_cannot_be_loaded_is_told_with_its_name():
     with pytest.raises(ValueError, match="nowhere"):
         OpenClip(model="local-dir:nowhere").prepare()
-    torch.save({"layers": torch.zeros(1)}, tmp_path / "mlp.pth")
-    with pytest.raises(ValueError, match="no linear head"):
-        _load_head(str(tmp_path / "mlp.pth"))

@@ -99,7 +99,7 @@ def test_a_changed_configuration_is_refused_and_forced(footage, curated, tmp_pat
     assert list((tmp_path / "out/aside").glob("*/scores/motion/part-00000.parquet"))
     assert not list((tmp_path / "out/aside").glob("*/scores/openclip")), "what has not changed stays"
     said = capsys.readouterr().out
-    assert "split: nothing to do" in said and "score motion, openclip" in said and "dedup: nothing to do" in said
+    assert "split: nothing to do" in said and "score motion: 5 parts" in said and "dedup: nothing to do" in said
 
 
 def test_force_pack_moves_only_the_sets_that_changed(footage, curated, tmp_path, capsys):

@@ -1,3 +1,4 @@
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,8 +12,9 @@ from curation.captions import Captions
 from curation.engine import Engine
 from curation.proxies import ROWS_PER_GROUP, ProxyReader, merge_proxies, proxy_writer
 from curation.safe_score import ContractError, SafeScore, score_schema
-from curation.score import CHUNK_FRAMES, ScoreTask, check_scorers
-from curation.scorer import Frames, Resources, Score, Scorer
+from curation.score import CHUNK_FRAMES, ScoreTask
+from curation.score_order import homes, in_waves
+from curation.scorer import Frames, Misfit, Resources, Score, Scorer
 from curation.tables import Corpus
 from shards.schema import CLIPS, VIDEOS, field, from_rows
 
@@ -32,6 +34,8 @@ class Level(Scorer):
         def score(table: pa.Table, frames: Sequence[Frames]) -> dict[str, Sequence]:
             if self.fault == "always" or (self.fault == "dark" and any(p.mean() < 40 for c in frames for _, p in c)):
                 raise ArithmeticError("cannot score that")
+            if self.fault == "misfit":
+                raise Misfit("embeddings of another model")
             columns = {
                 "level": [float(np.mean([p.mean() for _, p in clip])) if clip else None for clip in frames],
                 "seen": [len(clip) for clip in frames],
@@ -95,17 +99,10 @@ def test_each_clip_sees_its_own_frames_and_no_others(corpus):
         assert row["level_error"] is None
 
 
-def test_clips_without_frames_do_not_shift_the_others(corpus, tmp_path):
+def test_clips_without_frames_do_not_shift_the_others(corpus):
     reader = ProxyReader(corpus.path("proxies", "part-00000"))
-    assert [
-        len(reader.frames(*span)) for span in [("a", 0, 1), ("a", 1, 4), ("x", 0, 9), ("b", 0, 99), ("c", 990, 999)]
-    ] == [
-        1,
-        0,
-        0,
-        3,
-        2,
-    ]
+    spans = [("a", 0, 1), ("a", 1, 4), ("b", 0, 99), ("c", 990, 999)]
+    assert [len(reader.frames(*span)) for span in spans] == [1, 0, 3, 2]
     reader.close()
 
 
@@ -119,9 +116,17 @@ def test_a_clip_that_breaks_the_scorer_costs_that_clip_only(corpus):
     assert all(row["level"] is not None for row in rows if row not in broken)
 
 
-def test_a_scorer_that_always_raises_stops_the_job(corpus):
-    with pytest.raises(RuntimeError, match="raised for each of its first"):
+def test_a_scorer_that_always_raises_stops_the_job_with_the_first_traceback(corpus):
+    with pytest.raises(RuntimeError, match="raised for each of its first") as caught:
         scored(corpus, level=Level(fault="always"))
+    assert not corpus.parts("scores/level")
+    words = str(pickle.loads(pickle.dumps(caught.value)))  # as it comes from another process
+    assert "Traceback" in words and "test_score.py" in words and words.endswith("ArithmeticError: cannot score that")
+
+
+def test_a_scorer_that_is_given_what_does_not_fit_stops_the_job_at_once(corpus):
+    with pytest.raises(Misfit, match=r"scorers\.level: embeddings of another model"):
+        scored(corpus, level=Level(fault="misfit"))
     assert not corpus.parts("scores/level")
 
 
@@ -170,9 +175,65 @@ def test_only_missing_tables_are_made(corpus):
     assert [row["level"] for row in again] == [row["level"] for row in first["level"]]
 
 
-def test_columns_that_clash_are_refused():
-    with pytest.raises(ValueError, match=r"scorers\.b and scorers\.a both write the column `level`"):
-        check_scorers({"a": Level(), "b": Level()})
+@dataclass(frozen=True)
+class Echo(Scorer):
+    """Says in words what it was given."""
+
+    asks: tuple[str, ...]
+
+    reads_frames = False
+
+    @property
+    def reads(self) -> Sequence[str]:
+        return self.asks
+
+    @property
+    def writes(self) -> pa.Schema:
+        return pa.schema([field("words", pa.string(), "what it read"), field("frames", pa.int32(), "number of frames")])
+
+    def build(self) -> Score:
+        def score(table: pa.Table, frames: Sequence[Frames]) -> dict[str, Sequence]:
+            words = [" ".join(str(row[name]) for name in self.asks) for row in table.to_pylist()]
+            return {"words": words, "frames": [len(clip) for clip in frames]}
+
+        return score
+
+
+def test_a_scorer_reads_clips_paths_and_what_others_wrote_and_needs_no_frames(corpus):
+    scorers = {"echo": Echo(("start_pts", "path", "level", "captions")), "level": Level()}
+    for wave in in_waves(scorers):
+        task = ScoreTask(corpus, wave, Resources(), homes(scorers))
+        corpus.path("proxies", "part-00000").rename(corpus.root / "away") if "echo" in wave else None
+        Engine("local", None, corpus.root / "journal").run("score", task, ["part-00000"], lambda part, counts: None)
+    levels = corpus.read_all("scores/level")["level"].to_pylist()
+    rows = corpus.read_all("scores/echo").to_pylist()
+    for row, level in zip(rows, levels, strict=True):
+        video_id, start = row["clip_id"].split("-")
+        assert row["words"] == f"{start} /{video_id}.mp4 {level} []" and row["frames"] == 0
+    assert len(rows) > 2
+
+
+def test_a_table_of_other_clips_is_refused(corpus):
+    scored(corpus, level=Level())
+    corpus.write(
+        "scores/level", "part-00000", table := corpus.read("scores/level", "part-00000").slice(1), table.schema
+    )
+    scorers = {"echo": Echo(("level",)), "level": Level()}
+    with pytest.raises(ValueError, match="does not mirror"):
+        ScoreTask(corpus, {"echo": scorers["echo"]}, Resources(), homes(scorers)).build().run("part-00000")
+
+
+def test_proxy_frames_cut_short_or_of_another_corpus_are_told(corpus):
+    path = corpus.path("proxies", "part-00000")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    with pytest.raises(ValueError, match=r"cannot read .*proxies/part-00000\.parquet .*FORCE=split"):
+        scored(corpus, level=Level())
+    with proxy_writer(path) as write:
+        write(proxy("another", 0, 9))
+    with pytest.raises(ValueError, match="holds no frame of the video a"):
+        scored(corpus, level=Level())
+    assert not corpus.parts("scores/level")
 
 
 def test_no_clips_give_an_empty_table(corpus):

@@ -1,0 +1,130 @@
+"""The job `score`: what stands is left, what is new is done in its order, and what has changed is refused."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pytest
+from handmade import VIDEO, put_clips, put_videos, split_video
+
+from curation.config import CurateConfig, SplitConfig
+from curation.engine import Engine
+from curation.guard import ConfigChanged, claim, describe
+from curation.jobs import Curation
+from curation.progress import Screen
+from curation.scorer import Score, Scorer
+from curation.tables import Corpus
+from shards.schema import CAPTIONS, field
+from shards.store import move_folder
+
+
+@dataclass(frozen=True)
+class Sum(Scorer):
+    """Adds a number to a column."""
+
+    column: str
+    of: str
+    plus: int = 1
+    needs: str = ""
+    reads_frames = False
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.of,)
+
+    @property
+    def writes(self) -> pa.Schema:
+        return pa.schema([field(self.column, pa.int64(), "a sum")])
+
+    def prepare(self) -> None:
+        if self.needs:
+            raise ValueError(f"there is no {self.needs}")
+
+    def build(self) -> Score:
+        return lambda table, frames: {self.column: [value + self.plus for value in table[self.of].to_pylist()]}
+
+
+CHAIN = {"c": Sum("c", "b"), "b": Sum("b", "a"), "a": Sum("a", "num_frames")}
+
+
+@pytest.fixture
+def corpus(tmp_path) -> Corpus:
+    corpus = Corpus(tmp_path)
+    for part in (0, 1):
+        add_part(corpus, part)
+    claim(corpus, "split", "clips", describe(SplitConfig()))
+    return corpus
+
+
+def add_part(corpus: Corpus, part: int) -> None:
+    put_clips(corpus, part, 3, first=3 * part)
+    put_videos(corpus, part, [split_video(3) | {"video_id": VIDEO, "status": "ok"}])
+    corpus.write("captions", f"part-{part:05d}", CAPTIONS.empty_table(), CAPTIONS)
+
+
+@pytest.fixture
+def score(corpus, capsys) -> Callable[..., str]:
+    def score(scorers: dict[str, Scorer], forced: str | None = None, **config) -> str:
+        """Runs the job; gives what it said."""
+        engine = Engine("local", None, corpus.root / "journal")
+        config = CurateConfig(engine="local", scorers=scorers, **config)
+        Curation(corpus, config, engine, Screen()).run(["score"], forced, lambda: None)
+        return capsys.readouterr().out
+
+    return score
+
+
+def stamps(corpus: Corpus) -> dict[str, int]:
+    parts = corpus.folder("scores").rglob("part-*.parquet")
+    return {str(path.relative_to(corpus.root)): path.stat().st_mtime_ns for path in parts}
+
+
+def values(corpus: Corpus, name: str) -> list[int]:
+    return corpus.read_all(f"scores/{name}")[name].to_pylist()
+
+
+def test_tables_are_made_in_the_order_of_their_columns(corpus, score):
+    score(CHAIN)
+    assert values(corpus, "a") == [51] * 6 and values(corpus, "b") == [52] * 6 and values(corpus, "c") == [53] * 6
+
+
+def test_a_new_scorer_and_a_new_part_are_all_that_is_done(corpus, score):
+    score({name: CHAIN[name] for name in ("a", "b")})
+    before = stamps(corpus)
+    said = score(CHAIN)
+    assert "score c: 2 parts" in said and "score a" not in said
+    add_part(corpus, 2)
+    score(CHAIN)
+    after = stamps(corpus)
+    assert {path: after[path] for path in before} == before and len(after) == 9
+    assert "nothing to do" in score(CHAIN) and stamps(corpus) == after
+
+
+def test_a_changed_scorer_refuses_its_readers_too_and_force_makes_them_anew(corpus, score):
+    score(CHAIN | {"other": Sum("d", "height")})
+    before, changed = stamps(corpus), CHAIN | {"b": Sum("b", "a", plus=10), "other": Sum("d", "height")}
+    with pytest.raises(ConfigChanged, match=r"scores/b .*plus was 1, is 10.*FORCE=score"):
+        score(changed)
+    move_folder(corpus.folder("scores/b"), corpus.root / "gone")
+    with pytest.raises(ConfigChanged, match=r"scores/c .*made_from\.scores/b\.plus was 1, is 10"):
+        score(changed)
+    move_folder(corpus.root / "gone", corpus.folder("scores/b"))
+    assert stamps(corpus) == before
+    score(changed, forced="score")
+    after = stamps(corpus)
+    assert {path.split("/")[1] for path in before if after[path] != before[path]} == {"b", "c"}
+    assert values(corpus, "c") == [62] * 6
+
+
+def test_what_is_missing_is_told_before_anything_is_written(corpus, score):
+    with pytest.raises(ValueError, match=r"scorers\.b: there is no head\.pth"):
+        score(CHAIN | {"b": Sum("b", "a", needs="head.pth")})
+    with pytest.raises(ValueError, match=r"scorers\.b reads the column `z`"):
+        score(CHAIN | {"b": Sum("b", "z")})
+    assert not corpus.folder("scores").exists()
+
+
+def test_proxy_frames_of_another_split_are_refused(corpus, score):
+    with pytest.raises(ConfigChanged, match=r"clips was made with another configuration: proxy_fps was 2\.0, is 4\.0"):
+        score(CHAIN, split=SplitConfig(proxy_fps=4.0))
+    assert not corpus.folder("scores").exists()
