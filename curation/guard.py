@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from curation.config import LimitsConfig
+from curation.config import LimitsConfig, SplitConfig
 from curation.scorer import Resources
 from curation.splitter import Splitter
 from curation.tables import Corpus
@@ -16,7 +16,10 @@ from shards.places import Place
 from shards.store import move_folder, read_json, write_json
 
 # These change how long it takes, not what comes out.
-RUN_ONLY: dict[type, set[str]] = {LimitsConfig: {"wall_s", "silence_s", "memory_bytes", "attempts"}}
+RUN_ONLY: dict[type, set[str]] = {
+    LimitsConfig: {"wall_s", "silence_s", "memory_bytes", "attempts"},
+    SplitConfig: {"gpu_share"},
+}
 LOCAL_PREFIX = "local-dir:"
 LIBRARIES = (
     "av",

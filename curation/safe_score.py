@@ -7,6 +7,7 @@ import logging
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.child_error import is_out_of_gpu_memory
 from curation.scorer import Frames, Scorer
 from shards.schema import CLIP_ID, field
 
@@ -109,6 +110,12 @@ class SafeScore:
         except ContractError:
             raise
         except Exception as error:
+            if is_out_of_gpu_memory(error):  # of the machine, not of the clip
+                raise RuntimeError(
+                    f"scorer {self._name} has no GPU memory left for a single clip: {error}. What is finished stands. "
+                    "Free the GPU, or raise the scorer's `resources.gpus` so that fewer workers share it; then the "
+                    "same command goes on"
+                ) from error
             self._num_broken += 1
             self._part_error = self._part_error or error
             if not self._num_good and self._num_broken >= MAX_BROKEN_CLIPS:

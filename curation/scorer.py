@@ -18,6 +18,7 @@ class Resources:
 
     cpus: float = 1
     gpus: float = 0
+    """GPUs, or a share of one; 0 takes one where the scorer's `device` is one."""
 
 
 class Score(Protocol):
@@ -43,6 +44,8 @@ class Scorer(ABC):
     reads: Sequence[str] = ()
     """Columns of `clips` it needs; `captions` gives each clip's list of texts."""
     resources: Resources = Resources()
+    device: str = "cpu"
+    """Where its model runs; unless that is `cpu`, a worker takes a GPU. `auto`: if there is one."""
 
     @property
     @abstractmethod

@@ -32,6 +32,8 @@ class Level(Scorer):
         def score(table: pa.Table, frames: Sequence[Frames]) -> dict[str, Sequence]:
             if self.fault == "always" or (self.fault == "dark" and any(p.mean() < 40 for c in frames for _, p in c)):
                 raise ArithmeticError("cannot score that")
+            if self.fault == "full" and any(p.mean() > 150 for c in frames for _, p in c):
+                raise RuntimeError("CUDA error: out of memory")
             columns = {
                 "level": [float(np.mean([p.mean() for _, p in clip])) if clip else None for clip in frames],
                 "seen": [len(clip) for clip in frames],
@@ -177,3 +179,9 @@ def test_columns_that_clash_are_refused():
 
 def test_no_clips_give_an_empty_table(corpus):
     assert SafeScore("level", Level()).empty().schema == score_schema("level", Level())
+
+
+def test_a_gpu_that_is_full_stops_the_job_and_is_no_failure_of_a_clip(corpus):
+    with pytest.raises(RuntimeError, match=r"scorer full has no GPU memory left for a single clip.*`resources\.gpus`"):
+        scored(corpus, full=Level(fault="full"))
+    assert not corpus.parts("scores/full")
