@@ -64,8 +64,15 @@ def labelled(media: Path) -> Iterator[tuple[Path, Truth]]:
     """The files that were labelled by hand from end to end, and their labels."""
     for name, label in json.loads((media / "shots.json").read_text(encoding="utf-8")).items():
         if label.get("exhaustive", True):
+            label = label.get(f"stream{_stream_read(media / name)}", label)
             gradual = [(first, last) for first, last in label["gradual"]]
             yield media / name, Truth(label["cuts"], gradual, label.get("ambiguous", []))
+
+
+def _stream_read(path: Path) -> int:
+    """Of a file with several video streams one is read, and each has frame numbers of its own."""
+    with open_video(str(path), threads=1) as video:
+        return video.info.stream_index
 
 
 class Race:

@@ -12,10 +12,10 @@ Effect = Callable[[np.ndarray, int], np.ndarray]
 
 
 class Effects:
-    """What is done to the frames of a shot, drawn at random."""
+    """What is done to the frames of a shot, drawn at random, after a grade that may be the whole film's."""
 
-    def __init__(self, rng: np.random.Generator, length: int, material: Material) -> None:
-        self._effects = [_grade(rng)]
+    def __init__(self, rng: np.random.Generator, length: int, material: Material, grade: Effect) -> None:
+        self._effects = [grade]
         for chance, draw in _DRAWS:
             if rng.random() < chance:
                 self._effects += [draw(rng, length, material) for _ in range(rng.integers(1, 3))]
@@ -37,7 +37,8 @@ class Effects:
         return shown
 
 
-def _grade(rng: np.random.Generator) -> Effect:
+def random_grade(rng: np.random.Generator) -> Effect:
+    """Exposure, gamma, tint and saturation of a shot or a film."""
     gain, gamma = rng.choice([1, 1, 1, 0.25, 0.5, 1.3]), rng.choice([1, 1, 0.7, 1.4])
     tint, saturation = 1 + rng.normal(size=3) * rng.choice([0, 0.05, 0.2]), rng.choice([1, 1, 1, 0, 0.4, 1.4])
 

@@ -8,8 +8,13 @@ scenes of the demo world.
 
 import argparse
 import json
+import os
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 
 import av
@@ -18,7 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.film_effects import Effects
+from benchmarks.film_effects import Effect, Effects, random_grade
 from benchmarks.film_shots import FONT, HEIGHT, WIDTH, CardShot, Material, Shot, random_shot
 
 CRFS = (18, 23, 28, 33)
@@ -39,10 +44,19 @@ class Film:
 class Scene:
     """A shot with its effects, played from frame to frame."""
 
-    def __init__(self, rng: np.random.Generator, shot: Shot, length: int, material: Material) -> None:
+    def __init__(self, rng: np.random.Generator, shot: Shot, length: int, material: Material, grade: Effect) -> None:
         self.shot, self.length = shot, length
-        self._effects = None if isinstance(shot, CardShot) else Effects(rng, length, material)
-        self._next = 0
+        self._effects = None if isinstance(shot, CardShot) else Effects(rng, length, material, grade)
+        self._next, self._gain, self._shift = 0, np.ones(3), np.zeros(3)
+        picture = shot.frame(0)
+        self._mean, self._std = picture.mean(axis=(0, 1)), picture.std(axis=(0, 1)) + 1
+
+    def resemble(self, other: "Scene", share: float) -> None:
+        """Takes on the colours of another scene, wholly or in part, as scenes of one place and hour have them."""
+        self._gain = np.clip(other._std / self._std, 0.3, 3) ** share
+        wanted = self._mean + share * (other._mean - self._mean)
+        self._shift = wanted - self._gain * self._mean
+        self._mean, self._std = wanted, self._std * self._gain
 
     def play(self, count: int) -> list[np.ndarray]:
         """The next frames, float32."""
@@ -50,7 +64,10 @@ class Scene:
         self._next += count
         if self._effects is None:
             return [self.shot.frame(k).astype(np.float32) for k in numbers]
-        return [self._effects.apply(self.shot.frame(self._effects.source(k)), k) for k in numbers]
+        return [self._effects.apply(self._picture(self._effects.source(k)), k) for k in numbers]
+
+    def _picture(self, k: int) -> np.ndarray:
+        return (self.shot.frame(k) * self._gain + self._shift).astype(np.float32)
 
 
 class Cutter:
@@ -60,6 +77,8 @@ class Cutter:
         self.film, self._rng, self._material = Film(), rng, material
         self._hard_share = rng.choice([0.35, 0.6, 0.85])
         self._pace = rng.choice([0.5, 1, 1, 2])
+        self._grade = random_grade(rng) if rng.random() < 0.6 else None  # of the whole film
+        self._alike_share = rng.choice([0, 0.3, 0.7])
 
     def run(self, num_shots: int) -> Film:
         """The film."""
@@ -69,7 +88,7 @@ class Cutter:
             self._mix(self._plain(self._colour(), length := int(self._rng.integers(4, 50))), scene.play(length))
         for _ in range(num_shots - 1):
             self._show(scene.play(scene.length))
-            following = self._scene(scene.shot)
+            following = self._scene(scene)
             self._join(scene, following)
             scene = following
         self._show(scene.play(scene.length))
@@ -79,14 +98,21 @@ class Cutter:
             self._show(self._plain(colour, int(self._rng.choice([0, 1, 5, 20]))))
         return self.film
 
-    def _scene(self, before: Shot | None) -> Scene:
+    def _scene(self, before: Scene | None) -> Scene:
         length = int(np.clip(self._rng.gamma(3, 18) / self._pace, 8, 200))
-        return Scene(self._rng, random_shot(self._rng, self._material, before), length, self._material)
+        shot = random_shot(self._rng, self._material, before.shot if before else None)
+        scene = Scene(self._rng, shot, length, self._material, self._grade or random_grade(self._rng))
+        if before and not isinstance(before.shot, CardShot) and self._rng.random() < self._alike_share:
+            scene.resemble(before, self._rng.uniform(0.5, 1))
+        return scene
 
     def _join(self, scene: Scene, following: Scene) -> None:
         choice = self._rng.random()
         if self._rng.random() < self._hard_share:
             self.film.cuts.append(len(self.film.frames))
+            if self._rng.random() < 0.1:  # converted from another rate: one frame shows both
+                share = self._rng.uniform(0.2, 0.8)
+                self._show([share * scene.play(1)[0] + (1 - share) * following.play(1)[0]])
         elif choice < 0.42:
             ranges = [(4, 12), (8, 30), (20, 61)]
             length = int(self._rng.integers(*ranges[self._rng.integers(3)]))
@@ -184,15 +210,27 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--films", type=int, default=100)
     parser.add_argument("--material", type=Path, nargs="*", default=[])
+    parser.add_argument("--first", type=int, default=0, help="number of the first film")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
     options = parser.parse_args()
-    cv2.setNumThreads(1)
-    material = Material.load(options.material)
     options.out.mkdir(parents=True, exist_ok=True)
-    for seed in range(options.films):
-        film = render_film(seed, material)
-        write_film(options.out / f"{seed:04d}.mp4", film.frames, CRFS[seed % len(CRFS)])
-        truth = {"cuts": film.cuts, "gradual": film.gradual}
-        (options.out / f"{seed:04d}.json").write_text(json.dumps(truth), encoding="utf-8")
+    numbers = range(options.first, options.first + options.films)
+    with ProcessPoolExecutor(options.processes, get_context("spawn")) as pool:
+        list(pool.map(render, numbers, repeat(options.out), repeat(tuple(options.material))))
+
+
+def render(number: int, out: Path, folders: tuple[Path, ...]) -> None:
+    """Writes a film and its truth."""
+    cv2.setNumThreads(1)
+    film = render_film(number, _material(folders))
+    write_film(out / f"{number:04d}.mp4", film.frames, CRFS[number % len(CRFS)])
+    truth = {"cuts": film.cuts, "gradual": film.gradual}
+    (out / f"{number:04d}.json").write_text(json.dumps(truth), encoding="utf-8")
+
+
+@cache
+def _material(folders: tuple[Path, ...]) -> Material:
+    return Material.load(list(folders))
 
 
 if __name__ == "__main__":

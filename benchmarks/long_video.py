@@ -69,9 +69,11 @@ def _read(path: Path) -> int:
     """Growth of this process over one video, from when its modules and models are loaded."""
     from curation.config import SplitConfig
     from curation.read_video import read_video
+    from curation.shot_network import shot_network
 
     config = SplitConfig()
     config.splitter.build(Fraction(1, 1000), Fraction(25))
+    shot_network("auto", 1)  # else loaded at the first doubt
     Path("/proc/self/clear_refs").write_text("5")  # the highest mark starts anew
     before = _resident_bytes("VmRSS")
     read_video("v", str(path), config, path.parent / "proxies.parquet")

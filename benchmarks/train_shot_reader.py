@@ -1,13 +1,15 @@
 """Trains `curation/shot_reader.py` on rendered films: `python benchmarks/train_shot_reader.py FILMS`, some 20 minutes.
 
-FILMS is what `films.py` wrote. Each film is seen as it is, with TransNetV2's answers around boundaries and large
-changes, and four times changed, without answers: backwards, in other light, at half the rate, and at more.
+FILMS is what `films.py` wrote. Each film is seen as it is, every other one with TransNetV2's answers around boundaries
+and large changes, and four times changed, without answers: backwards, in other light, at half the rate, and at more.
 """
 
 import argparse
 import json
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -122,16 +124,22 @@ def answers(rgb: np.ndarray, truth: dict, x: np.ndarray, rng: np.random.Generato
     return found
 
 
-def examples(folder: Path, rng: np.random.Generator) -> list[Example]:
-    """All films of a folder, each changed in all ways."""
-    made = []
-    for path in sorted(folder.glob("*.json")):
-        rgb, truth = thumbnails(path.with_suffix(".mp4")), json.loads(path.read_text(encoding="utf-8"))
-        for which, (frames, cuts, gradual) in enumerate(changed(rgb, truth, rng)):
-            x, asked = numbers(frames), np.full((len(frames), 2), np.nan, np.float32)
-            asked = asked if which else answers(rgb, truth, x, rng)
-            made.append(Example(np.concatenate([x, inputs(asked)], axis=1), *targets(len(x), cuts, gradual)))
+def examples_of(path: Path) -> list[Example]:
+    """A film, given by its truth's file, changed in all ways."""
+    number, made = int(path.stem), []
+    rng = np.random.default_rng([3, number])
+    rgb, truth = thumbnails(path.with_suffix(".mp4")), json.loads(path.read_text(encoding="utf-8"))
+    for which, (frames, cuts, gradual) in enumerate(changed(rgb, truth, rng)):
+        x, asked = numbers(frames), np.full((len(frames), 2), np.nan, np.float32)
+        asked = asked if which or number % 2 else answers(rgb, truth, x, rng)
+        made.append(Example(np.concatenate([x, inputs(asked)], axis=1), *targets(len(x), cuts, gradual)))
     return made
+
+
+def examples(folder: Path) -> list[Example]:
+    """All films of a folder."""
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        return [example for made in pool.map(examples_of, sorted(folder.glob("*.json"))) for example in made]
 
 
 def batch(made: list[Example], rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
@@ -180,7 +188,7 @@ def main() -> None:
     parser.add_argument("films", type=Path)
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     options = parser.parse_args()
-    reader = train(examples(options.films, np.random.default_rng(0)))
+    reader = train(examples(options.films))
     save_file({name: np.ascontiguousarray(value.numpy()) for name, value in reader.state_dict().items()}, options.out)
 
 

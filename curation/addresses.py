@@ -1,8 +1,6 @@
 """Videos at addresses: listed with what the server tells of them, and read where they lie or from a bounded copy."""
 
-import io
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +8,12 @@ from typing import BinaryIO, cast
 
 from upath import UPath
 
-from curation.child_side import beat
+from curation.local_copies import LocalCopies
 from curation.stamp import Stamp, stamp_told
 from shards.places import AddressedFile, is_address, place, reaching, refuse_absent_bucket, stream
 from shards.video import VideoError
+
+_copies = LocalCopies()  # of this process
 
 
 def listed_at(source: UPath) -> dict[str, Stamp]:
@@ -39,7 +39,7 @@ def _found(source: UPath) -> dict[str, dict]:
 
 
 @contextmanager
-def open_source(path: str, max_copy_bytes: int) -> Iterator[str | BinaryIO]:
+def open_source(path: str, max_copy_bytes: int, keep_copy: bool = False) -> Iterator[str | BinaryIO]:
     """What `open_video` takes: a local path as it is; of an address a file that is read there, block by block.
 
     Where the server sends no parts of a file, it is a copy on the local disk without a name: it goes with this process.
@@ -47,6 +47,7 @@ def open_source(path: str, max_copy_bytes: int) -> Iterator[str | BinaryIO]:
     Args:
         path: a local path, or an address.
         max_copy_bytes: a larger file is not copied.
+        keep_copy: keep it for later calls, as long as all kept ones together are within that limit.
 
     Raises:
         VideoError: nothing lies at the address, or it can neither be read there nor copied.
@@ -56,6 +57,9 @@ def open_source(path: str, max_copy_bytes: int) -> Iterator[str | BinaryIO]:
         yield path
         return
     where = cast(UPath, place(path))
+    if _copies.has(str(where)):
+        yield _copies.take(where, max_copy_bytes)
+        return
     try:
         file = AddressedFile(where)
     except FileNotFoundError as error:
@@ -64,23 +68,11 @@ def open_source(path: str, max_copy_bytes: int) -> Iterator[str | BinaryIO]:
         if file.gives_parts():
             yield cast(BinaryIO, file)
             return
-    with tempfile.TemporaryFile() as copy:
-        _copy(where, cast(BinaryIO, copy), max_copy_bytes)
-        yield cast(BinaryIO, copy)
-
-
-def _copy(where: UPath, copy: BinaryIO, max_bytes: int) -> None:
-    for data in stream(where):
-        if copy.tell() + len(data) > max_bytes:
-            raise VideoError(f"too large to copy: more than {max_bytes} bytes, and its server sends no parts of it")
-        try:
-            copy.write(data)
-            copy.flush()
-            beat()
-        except OSError as error:
-            told = f"no copy of {where} can be written here ({error.strerror}); make room or set TMPDIR"
-            raise OSError(error.errno, told, tempfile.gettempdir()) from error
-    copy.seek(0, io.SEEK_SET)
+    try:
+        yield _copies.take(where, max_copy_bytes)
+    finally:
+        if not keep_copy and _copies.has(str(where)):
+            _copies.drop(str(where))
 
 
 def content(path: str) -> Iterator[bytes]:

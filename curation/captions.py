@@ -8,7 +8,7 @@ from pathlib import Path
 
 from upath.implementations.cloud import CloudPath
 
-from curation.user_table import read_user_table, resolved, texts
+from curation.user_table import read_user_table, resolved, seconds, texts
 from shards.places import Place, place, reaching
 
 logger = logging.getLogger(__name__)
@@ -45,8 +45,8 @@ class Captions:
             It may lie at an address.
 
         Raises:
-            ValueError: the table cannot be read or lacks a column, or a row has no path, or words that are no text;
-                names the file.
+            ValueError: the table cannot be read or lacks a column, or a row has no path, words that are no text, or a
+                time that is no number from 0 on; names the file.
         """
         self._table = table
         self._by_path: dict[str, list[Caption]] = defaultdict(list)
@@ -79,16 +79,17 @@ class Captions:
             if not source.is_file():
                 raise ValueError(f"captions: {source} is not there")
         table = read_user_table(source)
-        table = table.select([name for name in COLUMNS if name in table.column_names])
         missing = {"path", "text"} - set(table.column_names)
         if missing:
             raise ValueError(
                 f"captions: {source} lacks the columns {sorted(missing)}; it may have {', '.join(COLUMNS)}"
             )
-        texts(table, "text", source)
-        for path, row in zip(resolved(table, source), table.to_pylist(), strict=True):
-            if row["text"]:  # empty words are no caption
-                self._by_path[path].append(_caption(row, source))
+        words, paths = texts(table, "text", source), resolved(table, source)
+        sources = table["source"].to_pylist() if "source" in table.column_names else [None] * len(table)
+        ends = [seconds(table, name, source) for name in ("start_s", "end_s")]
+        for path, text, told_by, start_s, end_s in zip(paths, words, sources, *ends, strict=True):
+            if text:  # empty words are no caption
+                self._by_path[path].append(Caption(text, told_by or source.stem, start_s, end_s))
 
     def of_copies(self, paths: Mapping[str, Iterable[Caption]]) -> list[Caption]:
         """Captions of one video that lies at several paths, in the order of the paths; equal ones count once.
@@ -111,13 +112,3 @@ class Captions:
                 self._table,
                 next(iter(lost)),
             )
-
-
-def _caption(row: dict, source: Place) -> Caption:
-    try:
-        start_s, end_s = (None if row.get(key) in (None, "") else float(row[key]) for key in ("start_s", "end_s"))
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"captions: {source}: start_s and end_s must be numbers ({error}) for {row['path']}"
-        ) from error
-    return Caption(row["text"], row.get("source") or source.stem, start_s, end_s)

@@ -13,15 +13,20 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from curation.child_side import Answer, Life, serve
+from curation.answer import Incoming
+from curation.child_error import raised
+from curation.child_side import READY, Life, serve
 
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.2
 START_S = 300.0
 MB = 2**20
+PIECE_BYTES = MB
+
+Result = TypeVar("Result")
 
 
 class ChildDied(Exception):
@@ -32,8 +37,8 @@ class ChildUnavailable(RuntimeError):
     """There is no child to be had, or it cannot be told what to do: our own trouble, of which no video is to blame."""
 
 
-class ChildTraceback(Exception):
-    """Where in the child an exception was raised: the cause of that exception."""
+def _as_it_is(answer: Any) -> Any:
+    return answer
 
 
 class Child:
@@ -59,24 +64,33 @@ class Child:
         self._process: Any = None
         self._num_retried, self._is_closed = 0, False
 
-    def call(self, function: Callable[..., Any], *args: object) -> Any:
-        """The function's result; function, arguments and result must pickle.
+    def call(self, function: Callable[..., Any], *args: object, read: Callable[[Any], Result] = _as_it_is) -> Result:
+        """The function's result.
+
+        Args:
+            function: it and its arguments must pickle.
+            args: of the function.
+            read: makes the result out of plain data, see `answer.packed`. It must believe nothing: KeyError, TypeError
+                and ValueError say that this cannot be the answer.
 
         Raises:
-            ChildDied: the process died, or was killed, at every attempt; the next call gets a new one.
-            ChildUnavailable: the function was not run, or its result did not arrive; trying again is no use.
-            Exception: whatever the function raised, with a `ChildTraceback` as its cause.
+            ChildDied: the process died, was killed, or made no sense, at every attempt; the next call gets a new one.
+            ChildUnavailable: the function was not run, or its result cannot be sent; trying again is no use.
+            VideoError: the function raised it; its cause is a `ChildTraceback`, as of those below.
+            OSError: likewise.
+            ChildRaised: the function raised something else.
         """
         for left in reversed(range(self._attempts)):
             try:
-                return self._once(function, *args)
+                return self._once(read, function, *args)
             except ChildDied as error:
                 if not left:
                     raise
                 self._num_retried += 1
                 logger.warning("%s; trying %s again", error, args[:2])
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _once(self, function: Callable[..., Any], *args: object) -> Any:
+    def _once(self, read: Callable[[Any], Result], function: Callable[..., Any], *args: object) -> Result:
         try:
             message = pickle.dumps((function, args))
         except Exception as error:
@@ -85,15 +99,14 @@ class Child:
             self._start()
         with suppress(BrokenPipeError, ConnectionResetError):  # it has died meanwhile: the wait finds that
             self._connection.send_bytes(message)
-        answer = self._answer()
-        if answer.trouble:
-            raise ChildUnavailable(f"the reader of videos did not run: {answer.trouble}")
-        if isinstance(answer.error, MemoryError):
+        try:
+            return read(_result(self._answer()))
+        except MemoryError as error:
             self._end()  # what it holds is gone with it
-            raise ChildDied("out of memory: the system gave no more") from answer.error
-        if answer.error:
-            raise answer.error from ChildTraceback(answer.traceback)
-        return answer.result
+            raise ChildDied(f"out of memory: {error}") from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            self._end()  # who knows what it does
+            raise ChildDied(f"crashed: its reader's answer is refused: {error}") from error
 
     def _start(self) -> None:
         """Starts the process and waits until it says that it is ready."""
@@ -109,29 +122,37 @@ class Child:
             theirs.close()  # else its death would not show as the end of the connection
             if not self._connection.poll(START_S):
                 raise TimeoutError(f"not ready after {START_S:g} s")
-            self._connection.recv_bytes()
+            if os.read(self._connection.fileno(), len(READY)) != READY:
+                raise EOFError("it died")
         except (OSError, EOFError, RuntimeError) as error:
             self._end()
             raise ChildUnavailable(f"the reader of videos cannot be started: {type(error).__name__} {error}") from error
 
-    def _answer(self) -> Answer:
+    def _answer(self) -> Any:
         """Waits for the answer, and looks after the process meanwhile."""
         started = heard = time.monotonic()
-        beats = self._life.beats
-        while not self._connection.poll(LOOK_EVERY_S):
+        beats, incoming = self._life.beats, Incoming()
+        while incoming.num_missing:
+            if self._connection.poll(LOOK_EVERY_S):
+                incoming.add(self._piece(incoming.num_missing))
             now = time.monotonic()
             if self._life.beats != beats:
                 beats, heard = self._life.beats, now
             reason = self._too_much(now - started, now - heard)
-            if reason:
+            if reason and incoming.num_missing:
                 self._end()
                 raise ChildDied(reason)
-        try:
-            message = self._connection.recv_bytes()
-        except (EOFError, OSError):
+        return incoming.value()
+
+    def _piece(self, num_bytes: int) -> bytes:
+        """What has come of the answer; never waits for more, since the process may stop in the midst of it."""
+        piece = b""
+        with suppress(OSError):
+            piece = os.read(self._connection.fileno(), min(num_bytes, PIECE_BYTES))
+        if not piece:
             self._process.join(LOOK_EVERY_S)  # it dies by itself, and shall tell of what
-            raise ChildDied(_death(self._end())) from None
-        return pickle.loads(message)
+            raise ChildDied(_death(self._end()))
+        return piece
 
     def _too_much(self, wall_s: float, silence_s: float) -> str | None:
         """Which limit is passed, in words."""
@@ -168,6 +189,15 @@ class Child:
         self._is_closed = True
         if self._process is not None:
             self._end()
+
+
+def _result(answer: dict) -> Any:
+    """What the function returned; raises what it raised, or ChildUnavailable where it was not run."""
+    if "trouble" in answer:
+        raise ChildUnavailable(f"the reader of videos did not run: {answer['trouble']}")
+    if "error" in answer:
+        raise raised(answer["error"])
+    return answer["result"]
 
 
 def _death(exit_code: int | None) -> str:

@@ -6,13 +6,14 @@ import pickle
 import resource
 import signal
 import sys
-import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
+from io import FileIO
 from multiprocessing.connection import Connection
-from typing import Any
+
+from curation.answer import packed
+from curation.child_error import told
 
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
+READY = b"\0"
 
 
 class Life(ctypes.Structure):
@@ -24,17 +25,6 @@ class Life(ctypes.Structure):
 _life = Life()  # in a child: the shared one
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a call came to: a result, an exception with its traceback, or why neither can be told."""
-
-    result: Any = None
-    error: Exception | None = None
-    traceback: str = ""
-    trouble: str = ""
-    """Why the function was not run, or its result did not pickle."""
-
-
 def beat(frames: int = 0) -> None:
     """Tells whoever watches this process that it goes on: so many frames came, or 0: other work did not stand still."""
     _life.beats += 1
@@ -42,50 +32,44 @@ def beat(frames: int = 0) -> None:
 
 
 def serve(connection: Connection, life: Life, parent_pid: int) -> None:
-    """Runs what arrives until the parent closes the connection; an empty message tells that it is ready."""
+    """Runs what arrives until the parent closes the connection; READY tells that it can begin."""
     global _life
     _life = life
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # poisonous files must not fill the disk with cores
     _die_with(parent_pid)
-    connection.send_bytes(b"")
-    while True:
-        try:
-            message = connection.recv_bytes()
-        except EOFError:
-            return
-        connection.send_bytes(_pickled(_run(message)))
+    with open(connection.fileno(), "wb", closefd=False, buffering=0) as answers:
+        _write(answers, READY)
+        while True:
+            try:
+                message = connection.recv_bytes()
+            except EOFError:
+                return
+            _write(answers, _run(message))
 
 
-def _run(message: bytes) -> Answer:
+def _write(answers: FileIO, message: bytes) -> None:
+    rest = memoryview(message)
+    while rest:
+        rest = rest[answers.write(rest) or 0 :]
+
+
+def _run(message: bytes) -> bytes:
+    """The answer, packed: `result`, or `error`, or `trouble`: why there is neither."""
     try:
         function, args = pickle.loads(message)
     except Exception as error:
-        return Answer(trouble=f"{type(error).__name__}: {error}")
-    return _call(function, args)
-
-
-def _call(function: Callable[..., Any], args: tuple) -> Answer:
+        return packed({"trouble": f"{type(error).__name__}: {error}"})
     try:
-        return Answer(result=function(*args))
+        result = function(*args)
     except Exception as error:
-        return Answer(error=_portable(error), traceback=traceback.format_exc())
-
-
-def _portable(error: Exception) -> Exception:
-    """The exception, or its words where it cannot be sent to the parent."""
+        return packed({"error": told(error)})
     try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
-
-
-def _pickled(answer: Answer) -> bytes:
-    try:
-        return pickle.dumps(answer)
-    except Exception as error:
-        return pickle.dumps(Answer(trouble=f"{type(error).__name__}: {error}"))
+        return packed({"result": result})
+    except MemoryError as error:
+        return packed({"error": told(error)})
+    except (TypeError, ValueError) as error:
+        return packed({"trouble": str(error)})
 
 
 def _die_with(parent_pid: int) -> None:

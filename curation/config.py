@@ -45,7 +45,7 @@ class LimitsConfig:
     silence_s: float = 120.0
     """Time without a frame, seconds; the first call of a reader includes its imports."""
     memory_bytes: int = 4 * 2**30
-    """Memory of the reading process itself, without what it maps from files (on Linux)."""
+    """Memory of each worker's reading process, without what it maps from files (on Linux)."""
     max_pixels: int = 8192 * 8192
     """Pixels of one frame."""
     max_frames: int = 2_000_000
@@ -84,10 +84,13 @@ class SplitConfig:
     """JPEG quality of proxy frames."""
     decoder_threads: int = 1
     """Threads of the video decoder in each worker; 0 lets it choose, and damaged files may differ from host to host."""
+    gpu_share: float = 0.1
+    """Share of a GPU that a worker on Ray takes at least, where the splitter's `device` uses one: ten to a GPU."""
     limits: LimitsConfig = LimitsConfig()
     """When a video is given up."""
 
     def __post_init__(self) -> None:
+        need(0 < self.gpu_share <= 1, "split.gpu_share", "lies above 0 and not above 1")
         for key in ("max_clip_s", "proxy_fps", "proxy_short_side_px"):
             need(getattr(self, key) > 0, f"split.{key}", "must be above 0")
         for key in ("min_clip_s", "trim_s", "decoder_threads"):

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 TOLD = ("spans", "captions")
 """Columns of `inputs` that a user's table tells."""
 MANY_REQUESTS = 16
+NEAR_PARTS = 8
 
 Answer = TypeVar("Answer")
 
@@ -40,7 +41,7 @@ def update_inputs(corpus: Corpus, listed: pa.Table, config: InputsConfig) -> int
         config: how files are grouped.
 
     Raises:
-        ValueError: a file that was listed before, or what its table says of it, has changed since.
+        ValueError: every file that was listed before has changed since, or what a table says of one.
         OSError: there is no way to an address.
     """
     known, listed = _known(corpus), _stamped(listed)
@@ -70,13 +71,20 @@ def _known(corpus: Corpus) -> pa.Table:
 
 
 def _refuse_changed(corpus: Corpus, before: pa.Table, now: pa.Table) -> None:
-    """Compares what was recorded of files with what they are now, row by row."""
+    """Compares what was recorded of files with what they are now, row by row; a few that changed are told."""
     way_out = f"start over with FORCE=split, which moves the tables in {corpus.root} aside"
-    if changed := now["path"].filter(_differs(before, now)).to_pylist():
+    changed = now["path"].filter(_differs(before, now)).to_pylist()
+    if changed and len(changed) == len(now):
         raise ValueError(
-            f"{changed[0]} has changed since it was split ({len(changed)} such files). Give new footage a new name, or "
-            f"{way_out}"
+            f"{changed[0]} has changed since it was listed, and so has every file that was listed before "
+            f"({len(changed)}). Bring them back as they were, give new footage new names, or {way_out}"
         )
+    if changed:
+        words = (
+            "%d files have changed since they were listed, e.g. %s: what was made from them stays, what they hold now "
+            "is not read; give new footage a new name"
+        )
+        logger.warning(words, len(changed), changed[0])
     if retold := _told_otherwise(before, now):
         raise ValueError(
             f"the table says other spans or captions of {retold[0]} than when it was split ({len(retold)} such files). "
@@ -168,6 +176,14 @@ def _group(table: pa.Table, config: InputsConfig) -> Iterator[pa.Table]:
         size += size_bytes or 0
     if len(table):
         yield table.slice(start)
+
+
+def listed_near(corpus: Corpus, part: str) -> Iterator[dict]:
+    """Rows of a part of `inputs` and of parts listed before and after it, the nearest first: path, id and stamp."""
+    number = int(part.removeprefix("part-"))
+    for near in sorted(range(max(0, number - NEAR_PARTS), number + NEAR_PARTS + 1), key=lambda n: abs(n - number)):
+        if corpus.has("inputs", part_name(near)):
+            yield from corpus.read("inputs", part_name(near), ["path", "video_id", *STAMP]).to_pylist()
 
 
 def first_paths(corpus: Corpus) -> dict[str, dict[str, str]]:

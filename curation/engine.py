@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from curation.part_work import Counts, Look, PartDone, PartTask, PartWorker, RemoteWorkplace, Workplace
+from curation.room import Room, find_room, this_machine, warn_of_memory
 from shards.places import Place
 from shards.store import note_line
 
@@ -76,6 +77,7 @@ class Engine:
         if self.kind == "ray":
             _run_on_ray(job, task, parts, self.workers, finished, going)
         else:
+            warn_of_memory(job, task, 1, this_machine())
             _run_here(task, parts, finished, going)
 
     def _note(self, **entry: object) -> None:
@@ -131,9 +133,13 @@ def _tell(look: Look, going: Tell) -> None:
 def _run_on_ray(
     job: str, task: PartTask, parts: Sequence[str], workers: int | None, finished: Finished, going: Tell
 ) -> None:
+    import ray
+
     start_ray()
-    _check_fits(job, task)
-    crew = _Crew(job, task, parts, _pool_size(task, workers, len(parts)))
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    room = find_room(job, task, workers, len(parts), machines)
+    warn_of_memory(job, task, room.workers, machines)
+    crew = _Crew(job, task, parts, room)
     try:
         while crew.has_work():
             for part, answer in crew.wait():
@@ -146,14 +152,14 @@ def _run_on_ray(
 class _Crew:
     """Actors, each at one part at a time, and the parts that wait for one."""
 
-    def __init__(self, job: str, task: PartTask, parts: Sequence[str], size: int) -> None:
+    def __init__(self, job: str, task: PartTask, parts: Sequence[str], room: Room) -> None:
         import ray
 
         self._job, self._waiting, self._deaths = job, list(reversed(parts)), Counter[str]()
         # Looks have a thread of their own, so that they are answered while a part is at work.
-        needs: Any = {"num_cpus": task.num_cpus, "num_gpus": task.num_gpus, "concurrency_groups": {"looks": 1}}
+        needs: Any = {"num_cpus": task.num_cpus, "num_gpus": room.num_gpus, "concurrency_groups": {"looks": 1}}
         self._new_actor = partial(ray.remote(**needs)(RemoteWorkplace).remote, sys.path, pickle.dumps(task))
-        self._idle = [self._new_actor() for _ in range(size)]
+        self._idle = [self._new_actor() for _ in range(room.workers)]
         self._running: dict[Any, tuple[str, Any]] = {}
         self._asked: dict[Any, Any] = {}
         self._looked = time.monotonic()
@@ -232,32 +238,6 @@ def _refuse_last_death(job: str, part: str, deaths: int, error: Exception) -> No
     if deaths > MAX_WORKER_DEATHS:
         raise RuntimeError(f"{part}: its worker died {deaths} times ({error})") from error
     logger.warning("%s: its worker died; trying again on a new one", part)
-
-
-def _check_fits(job: str, task: PartTask) -> None:
-    """Raises ValueError where no machine could hold a worker: Ray would wait for one without end or word."""
-    import ray
-
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    have = [(node.get("CPU", 0), node.get("GPU", 0)) for node in nodes]
-    if not any(cpus >= task.num_cpus and gpus >= task.num_gpus for cpus, gpus in have):
-        cpus, gpus = max(have, key=lambda node: (min(node[1], task.num_gpus), node[0]), default=(0, 0))
-        raise ValueError(
-            f"a worker of {job} needs {task.num_cpus:g} CPUs and {task.num_gpus:g} GPUs; this cluster's largest node "
-            f"has {cpus:g} and {gpus:g}; lower `resources` / `encoder_threads` or join a cluster with RAY_ADDRESS"
-        )
-
-
-def _pool_size(task: PartTask, workers: int | None, num_parts: int) -> int:
-    """As many workers as asked for, else as the cluster can hold; never more than parts."""
-    import ray
-
-    if workers is None:
-        have = ray.cluster_resources()
-        workers = int(have.get("CPU", 1) // task.num_cpus) if task.num_cpus else os.cpu_count() or 1
-        if task.num_gpus:
-            workers = min(workers, int(have.get("GPU", 0) // task.num_gpus))
-    return max(1, min(workers, num_parts))
 
 
 def _end(actors: Sequence[Any]) -> None:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from curation.config import LimitsConfig
+from curation.config import LimitsConfig, SplitConfig
 from curation.scorer import Resources, Scorer
 from curation.splitter import Splitter
 from curation.tables import Corpus
@@ -17,7 +17,10 @@ from shards.places import Place
 from shards.store import move_folder, read_json, write_json
 
 # These change how long it takes, not what comes out.
-RUN_ONLY: dict[type, set[str]] = {LimitsConfig: {"wall_s", "silence_s", "memory_bytes", "attempts"}}
+RUN_ONLY: dict[type, set[str]] = {
+    LimitsConfig: {"wall_s", "silence_s", "memory_bytes", "attempts"},
+    SplitConfig: {"gpu_share"},
+}
 LOCAL_PREFIX = "local-dir:"
 WEIGHTS = "content of weights"
 LARGE_BYTES = 2**26

@@ -1,6 +1,7 @@
 """The jobs in order: each looks at what stands, does what is missing, and says so when nothing is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -11,13 +12,14 @@ from curation.caption_rows import write_captions
 from curation.captions import Captions
 from curation.config import CurateConfig
 from curation.corpus import update_inputs
+from curation.defect import refuse_defect
 from curation.engine import Engine, PartTask
 from curation.force import force
 from curation.funnel import broken, render
 from curation.guard import claim, describe, refuse_changed
 from curation.joined import is_number
 from curation.listing import list_videos, sample_stably
-from curation.progress import Screen
+from curation.progress import Following, Screen
 from curation.rules import check as check_rules
 from curation.safe_score import table_name
 from curation.score import ScoreTask
@@ -139,18 +141,24 @@ class Curation:
             return
         with retry.side_corpus(self.corpus) as side:
             task = SplitTask(self.corpus, self.config.split, {}, again, self._blocked(), side)
-            self._read_videos(f"retry {status}", task, list(again), sum(map(len, again.values())))
+            with self._reading(f"retry {status}", sum(map(len, again.values()))) as progress:
+                self.engine.run(f"retry {status}", task, list(again), progress.done, progress.going)
             self.screen.say(f"RETRY={status}: {retry.take_over(self.corpus, side, again)}")
 
     def _split(self, parts: Sequence[str]) -> None:
         unique = unique_videos(self.corpus)
         copies = {part: unique.copies.get(part, frozenset()) for part in parts}
         task = SplitTask(self.corpus, self.config.split, copies, blocked=self._blocked())
-        self._read_videos("split", task, parts, sum(unique.num_videos[part] for part in parts))
+        with (
+            self._reading("split", sum(unique.num_videos[part] for part in parts)) as progress,
+            refuse_defect(self.corpus, parts, progress.done) as done,
+        ):
+            self.engine.run("split", task, parts, done, progress.going)
 
-    def _read_videos(self, job: str, task: SplitTask, parts: Sequence[str], num_videos: int) -> None:
+    @contextmanager
+    def _reading(self, job: str, num_videos: int) -> Iterator[Following]:
         with self.screen.follow(job, num_videos, "videos") as progress:
-            self.engine.run(job, task, parts, progress.done, progress.going)
+            yield progress
         remove_temporaries(self.corpus.folder("proxies"))  # of workers that were killed
 
     def _blocked(self) -> frozenset[str]:

@@ -101,10 +101,10 @@ def _nothing(videos: str) -> ValueError:
 def _storable(paths: list[str]) -> pa.Array:
     """The paths as a column: tables hold UTF-8 alone, and a file under an escaped name could not be opened later."""
     for path in map(Path, paths):
-        for step in (*reversed(path.parents), path):
-            if _printable(step.name) != step.name:
+        for entry in (*reversed(path.parents), path):
+            if _printable(entry.name) != entry.name:
                 raise ValueError(
-                    f"{str(step.parent)!r} holds {step.name!r}: that name is not UTF-8 and cannot stand in a table. "
+                    f"{str(entry.parent)!r} holds {entry.name!r}: that name is not UTF-8 and cannot stand in a table. "
                     "Rename it (convmv does so for whole folders), or move it out of VIDEOS"
                 )
     return pa.array(paths, pa.string())

@@ -6,7 +6,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from upath import UPath
@@ -22,7 +22,7 @@ def sole_user(root: Place) -> AbstractContextManager[None]:
     """Holds the corpus alone, once it is known that it can be written to.
 
     On a disk the system lets go of the lock when this process ends, however it ends. At an address the lock is an
-    object that is only put where there is none; a dead run's is taken over on its own machine, and named elsewhere.
+    object that is only put where there is none; a dead run's is removed on its own machine, and named elsewhere.
 
     Raises:
         ValueError: `root` cannot be written to, or another run holds the corpus.
@@ -56,8 +56,7 @@ def _at_address(root: UPath) -> Iterator[None]:
     try:
         with reaching(root):
             while not _put_first(lock):
-                _refuse_living(lock)
-                lock.unlink()
+                _remove_dead(lock)
     except (OSError, NotImplementedError) as error:
         told = getattr(error, "strerror", None) or error
         raise ValueError(f"OUT={root} cannot be written to: {told}") from error
@@ -78,8 +77,23 @@ def _put_first(lock: UPath) -> bool:
     return True
 
 
+def _remove_dead(lock: UPath) -> None:
+    """Removes the lock of a run that is known to be dead; raises ValueError where it may live.
+
+    One process of the machine at a time, and no other machine at all: else one could see the dead run's lock, and then
+    remove that of another which was faster.
+    """
+    turn = os.open("/", os.O_RDONLY)  # a folder that all of them share, whatever their TMPDIR
+    try:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):  # its owner has ended meanwhile
+            _refuse_living(lock)
+            lock.unlink()
+    finally:
+        os.close(turn)
+
+
 def _refuse_living(lock: UPath) -> None:
-    """Raises ValueError unless the lock's owner is known to be dead."""
     owner = read_json(lock)
     if owner["host"] == socket.gethostname() and not _is_alive(owner["process"]):
         return

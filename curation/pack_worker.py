@@ -2,19 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import get_type_hints
 
 from curation.addresses import open_source
-from curation.child import Child, ChildDied, ChildUnavailable
+from curation.child import Child, ChildDied
+from curation.child_error import ChildRaised
 from curation.config import LimitsConfig, PackConfig
 from curation.engine import Counts, PartTask, PartWorker
 from curation.joined import KEY
 from curation.pack_plan import set_files
-from curation.stamp import STAMP, refuse_changed
+from curation.stamp import STAMP, SourceLost, refuse_changed, refuse_common_loss
 from curation.tables import Corpus
 from shards.encode import EncodedClip, EncodeSettings, cut_clip
 from shards.sample import Sample
 from shards.schema import FAILURES, from_rows
-from shards.store import parquet_file, write_table
+from shards.store import parquet_file, read_json, write_table
 from shards.video import VideoError
 from shards.writer import write_shard
 
@@ -44,6 +46,11 @@ class PackTask(PartTask):
     def num_cpus(self) -> float:
         """CPUs of one worker: decoder and encoder take turns."""
         return max(1, self.config.encoder_threads)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Limit of the child."""
+        return self.limits.memory_bytes
 
     def build(self) -> PartWorker:
         """A worker with a child process of its own."""
@@ -75,7 +82,7 @@ class PackWorker(PartWorker):
         failures = []
         for row in rows:
             try:
-                clip = self._cut(row)
+                clip = self._cut(part, row)
             except VideoError as error:
                 failures.append({KEY: row["key"], "error": str(error)})
                 continue
@@ -85,37 +92,54 @@ class PackWorker(PartWorker):
         # Here, since the writer takes all samples before it writes the index: a shard that stands has its failures.
         write_table(self._files.failures(part), from_rows(failures, FAILURES), FAILURES)
 
-    def _cut(self, row: dict) -> EncodedClip:
+    def _cut(self, part: str, row: dict) -> EncodedClip:
         """The clip with exactly the frames that were scored.
 
         Raises:
             VideoError: it cannot be had, for whatever reason that lies in the video.
-            OSError: the video is not the file that was split.
+            OSError: the video is not the file that was split, and so it is with others that were looked at.
         """
         source = (row["path"], row["video_id"], *(row[name] for name in STAMP))
-        refuse_changed(*source)
         try:
-            clip = self._try(row)
-        finally:
-            refuse_changed(*source)  # else a share that went away meanwhile would be a failure for good
+            refuse_changed(*source)
+            try:
+                clip = self._try(row)
+            finally:
+                refuse_changed(*source)  # else a share that went away meanwhile would be a failure for good
+        except SourceLost as loss:
+            refuse_common_loss(loss, self._planned(part))
+            raise VideoError(str(loss.strerror)) from loss
         if clip.num_frames != row["num_frames"]:
             raise VideoError(f"other frames than were scored: {clip.num_frames}, not {row['num_frames']}")
         return clip
+
+    def _planned(self, first: str) -> Iterator[dict]:
+        """The sources of all clips, those of one shard first."""
+        for part in dict.fromkeys([first, *read_json(self._files.plan_list)["parts"]]):
+            with parquet_file(self._files.plan(part)) as plan:
+                yield from plan.read(["path", "video_id", *STAMP]).to_pylist()
 
     def _try(self, row: dict) -> EncodedClip:
         """Cuts in the child; what is raised there is final, a death of the child is tried again up to the limit."""
         span = (row["path"], row["start_pts"], row["end_pts"])
         try:
-            return self._child.call(cut_listed, *span, self._settings, self._limits)
-        except ChildDied as error:
+            return self._child.call(cut_listed, *span, self._settings, self._limits, read=_clip)
+        except (ChildDied, ChildRaised) as error:  # whatever a poisonous file provokes costs this clip alone
             raise VideoError(str(error)) from error
-        except (VideoError, OSError, ChildUnavailable):  # but for the first: our own machine fails, not the video
-            raise
-        except Exception as error:  # whatever a poisonous file provokes costs this clip alone
-            raise VideoError(f"{type(error).__name__}: {error}") from error
+
+
+def _clip(answer: dict) -> EncodedClip:
+    """The clip, if it is one: a child that a poisonous file has taken over may say anything."""
+    clip = EncodedClip(**answer)
+    if [type(value) for value in vars(clip).values()] != list(get_type_hints(EncodedClip).values()):
+        raise TypeError("no clip")
+    return clip
 
 
 def cut_listed(path: str, start_pts: int, end_pts: int, settings: EncodeSettings, limits: LimitsConfig) -> EncodedClip:
-    """As `cut_clip`, of a local file or of one at an address; runs in the child."""
-    with open_source(path, limits.max_copy_bytes) as source:
+    """As `cut_clip`, of a local file or of one at an address; runs in the child.
+
+    A shard holds clips of many videos, mixed; so copies are kept for the other clips of the same video.
+    """
+    with open_source(path, limits.max_copy_bytes, keep_copy=True) as source:
         return cut_clip(source, start_pts, end_pts, settings, limits.max_pixels)

@@ -35,6 +35,11 @@ class PartTask(ABC):
 
     num_cpus: float = 1
     num_gpus: float = 0
+    """Of one worker; a share is the least, and grows where fewer workers are to be spread over the GPUs."""
+    gpu_is_optional: bool = False
+    """Whether it does without where no machine has one."""
+    memory_bytes: int = 0
+    """What the child of one worker may take at most."""
 
     @abstractmethod
     def build(self) -> PartWorker:

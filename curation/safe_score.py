@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curation.child_error import is_out_of_gpu_memory
 from curation.scorer import Frames, Misfit, Scorer
 from shards.schema import CLIP_ID, field
 
@@ -75,14 +76,9 @@ class SafeScore:
         """
         table = clips.select(list(self._scorer.reads))
         try:
-            columns = self._checked(self._score(table, frames), len(clips))
-        except ContractError:
-            raise
+            columns = self._columns(table, frames)
         except Misfit as error:
             raise Misfit(f"scorers.{self._name}: {error}") from error
-        except Exception as error:
-            logger.warning("scorer %s raised %r; scoring these clips one by one", self._name, error)
-            columns = self._one_by_one(table, frames)
         error, schema = columns.pop("error"), score_schema(self._name, self._scorer)
         scores = {field.name: pa.array(columns[field.name], field.type) for field in self._scorer.writes}
         for name, values in scores.items():
@@ -91,6 +87,15 @@ class SafeScore:
                 scores[name] = pc.if_else(odd, None, values)
                 error = pc.if_else(pc.and_(odd, error.is_null()), f"not a number: {name}", error)
         return pa.table([clips["clip_id"], *scores.values(), error], schema=schema)
+
+    def _columns(self, table: pa.Table, frames: Sequence[Frames]) -> dict:
+        try:
+            return self._checked(self._score(table, frames), len(frames))
+        except (ContractError, Misfit):
+            raise
+        except Exception as error:
+            logger.warning("scorer %s raised %r; scoring these clips one by one", self._name, error)
+            return self._one_by_one(table, frames)
 
     def _checked(self, columns: dict, num_clips: int) -> dict:
         wanted = set(self._scorer.writes.names)
@@ -112,9 +117,15 @@ class SafeScore:
     def _alone(self, table: pa.Table, clip: Frames) -> dict:
         try:
             return {name: values[0] for name, values in self._score_one(table, clip).items()}
-        except ContractError:
+        except (ContractError, Misfit):
             raise
         except Exception as error:
+            if is_out_of_gpu_memory(error):  # of the machine, not of the clip
+                raise RuntimeError(
+                    f"scorer {self._name} has no GPU memory left for a single clip: {error}. What is finished stands. "
+                    "Free the GPU, or raise the scorer's `resources.gpus` so that fewer workers share it; then the "
+                    "same command goes on"
+                ) from error
             self._num_broken += 1
             self._part_error = self._part_error or error
             self._first_error = self._first_error or _trace(error)

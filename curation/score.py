@@ -37,8 +37,17 @@ class ScoreTask(PartTask):
 
     @property
     def num_gpus(self) -> float:
-        """GPUs of one worker."""
-        return self.resources.gpus
+        """GPUs of one worker: Ray must know of them, else all workers would crowd onto the first."""
+        return self.resources.gpus or float(self._devices != {"cpu"})
+
+    @property
+    def gpu_is_optional(self) -> bool:
+        """Whether all scorers do without."""
+        return not self.resources.gpus and self._devices <= {"cpu", "auto"}
+
+    @property
+    def _devices(self) -> set[str]:
+        return {scorer.device for scorer in self.scorers.values()}
 
     def build(self) -> PartWorker:
         """A worker that loads each scorer when it first needs it."""

@@ -27,7 +27,7 @@ class Resources:
     cpus: float = 1
     """Cores; fractions let more workers share one."""
     gpus: float = 0
-    """GPUs: a fraction lets more workers share one; above 1 whole numbers."""
+    """GPUs, or a share of one; above 1 whole numbers. 0 takes one where the scorer's `device` is one."""
 
     def __post_init__(self) -> None:
         if self.cpus < 0 or self.gpus < 0 or (self.gpus > 1 and self.gpus % 1):
@@ -64,6 +64,8 @@ class Scorer(ABC):
     reads_frames: bool = True
     """Whether it looks at proxy frames; without, no frame is read for it, and its clips come with none."""
     resources: Resources = Resources()
+    device: str = "cpu"
+    """Where its model runs; unless that is `cpu`, a worker takes a GPU. `auto`: if there is one."""
 
     @property
     @abstractmethod

@@ -1,24 +1,28 @@
 """Job 1: every video is read once, in a child that may die without harm; out come videos, clips and proxies."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from curation import block
-from curation.child import Child, ChildDied, ChildUnavailable
+from curation.child import Child, ChildDied
+from curation.child_error import ChildRaised
 from curation.config import SplitConfig
-from curation.corpus import spans_of
+from curation.corpus import listed_near, spans_of
+from curation.defect import UNFORESEEN
 from curation.engine import Counts, PartTask, PartWorker
 from curation.proxies import merge_proxies
 from curation.read_video import VideoReading, read_video
-from curation.stamp import STAMP, Stamp, refuse_changed
+from curation.stamp import STAMP, SourceLost, Stamp, refuse_changed, refuse_common_loss
 from curation.tables import Corpus
 from shards.schema import CLIPS, VIDEOS, from_rows
 from shards.store import scratch_folder
 from shards.video import VideoError
 
-MIN_VIDEOS_OF_DEFECT = 4  # that fewer videos provoke the same exception may be chance
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,21 @@ class SplitTask(PartTask):
     """Video ids on the block list: they are not read."""
     into: Corpus | None = None
     """Where the tables go; None writes them beside the inputs."""
+
+    @property
+    def num_gpus(self) -> float:
+        """Share of a GPU for one worker, where the splitter takes one."""
+        return 0 if self.config.splitter.device == "cpu" else self.config.gpu_share
+
+    @property
+    def gpu_is_optional(self) -> bool:
+        """Whether the splitter does without."""
+        return self.config.splitter.device == "auto"
+
+    @property
+    def memory_bytes(self) -> int:
+        """Limit of the child."""
+        return self.config.limits.memory_bytes
 
     def build(self) -> PartWorker:
         """A worker with a child process of its own."""
@@ -69,7 +88,8 @@ class SplitWorker(PartWorker):
         self._task, self._corpus = task, task.into or task.corpus
         limits = task.config.limits
         self._child = Child(limits.wall_s, limits.attempts, limits.silence_s, limits.memory_bytes)
-        self._unforeseen: list[Exception] = []
+        self._unforeseen: Counts = {}  # replaced, never changed: see Tally
+        self._warned: set[str] = set()
         self._spans: dict[str, list[tuple[float, float]]] = {}
         self._tally = Tally()
 
@@ -81,14 +101,13 @@ class SplitWorker(PartWorker):
 
     def _split(self, part: str, scratch: Path) -> Counts:
         paths, stamps = self._listed(part)
-        self._unforeseen, self._tally = [], Tally(self._child.frames)
+        self._unforeseen, self._tally = {}, Tally(self._child.frames)
         self._spans = spans_of(self._task.corpus, part)
         files = {video_id: scratch / f"{video_id}.parquet" for video_id in paths}
         readings = []
         for video_id, path in paths.items():
-            readings.append(self._read(video_id, path, stamps[path], files[video_id]))
+            readings.append(self._read(part, video_id, path, stamps[path], files[video_id]))
             self._tally = self._tally.with_one(readings[-1])
-        self._refuse_defect(part, len(paths))
         videos = [reading.video for reading in readings]
         clips = [clip for reading in readings for clip in reading.clips]
         merge_proxies([file for file in files.values() if file.exists()], self._corpus.path("proxies", part))
@@ -98,7 +117,8 @@ class SplitWorker(PartWorker):
 
     def so_far(self) -> Counts:
         """Videos read, their footage and clips, and the frames that were decoded."""
-        return self._tally.counts | {"frames": self._child.frames - self._tally.first_frame}
+        frames = {"frames": self._child.frames - self._tally.first_frame}
+        return self._tally.counts | self._unforeseen | frames
 
     def _listed(self, part: str) -> tuple[dict[str, str], dict[str, Stamp]]:
         """The part's videos, video_id -> path, and of each path what it was when it was listed."""
@@ -111,52 +131,64 @@ class SplitWorker(PartWorker):
                 stamps[row["path"]] = (row["size_bytes"], row["mtime_ns"], row["etag"])
         return paths, stamps
 
-    def _read(self, video_id: str, path: str, stamp: Stamp, proxies: Path) -> VideoReading:
-        """What a video gave, or why it gave nothing.
+    def _read(self, part: str, video_id: str, path: str, stamp: Stamp, proxies: Path) -> VideoReading:
+        """What a video gave, or why it gave nothing; one whose file is not the one that was listed has failed.
 
         Raises:
-            OSError: the file is not the one that was listed; or it became another while it was read.
+            OSError: so it is with the files beside it.
         """
         if video_id in self._task.blocked:
             return _not_read(video_id, path, block.REASON, block.ERROR)
-        refuse_changed(path, video_id, *stamp)
-        reading = self._try(video_id, path, proxies)
-        refuse_changed(path, video_id, *stamp)
+        try:
+            refuse_changed(path, video_id, *stamp)
+            reading = self._try(video_id, path, proxies)
+            refuse_changed(path, video_id, *stamp)
+        except SourceLost as loss:
+            refuse_common_loss(loss, listed_near(self._task.corpus, part))
+            proxies.unlink(missing_ok=True)  # of what it became while it was read
+            return _not_read(video_id, path, "failed", str(loss.strerror))
         return reading
 
     def _try(self, video_id: str, path: str, proxies: Path) -> VideoReading:
-        """Reads in the child; what is raised there is final, a death of the child is tried again up to the limit."""
+        """Reads in the child; what is raised there is final, a death of the child is tried again up to the limit.
+
+        Raises:
+            OSError: our own disk fails.
+            ChildUnavailable: our own processes fail.
+        """
         try:
             spans = self._spans.get(video_id)
-            return self._child.call(read_video, video_id, path, self._task.config, proxies, spans)
+            believed = partial(_reading, video_id, path)
+            return self._child.call(read_video, video_id, path, self._task.config, proxies, spans, read=believed)
         except ChildDied as error:
             return _not_read(video_id, path, "quarantined", str(error))
         except VideoError as error:
             return _not_read(video_id, path, "failed", str(error))
-        except (OSError, ChildUnavailable):  # our own disk or our own processes fail; no video is to blame
-            raise
-        except Exception as error:  # whatever a poisonous file provokes costs this file alone
-            self._unforeseen.append(error)
-            return _not_read(video_id, path, "failed", f"{type(error).__name__}: {error}")
+        except ChildRaised as error:  # whatever a poisonous file provokes costs this file alone
+            self._note_unforeseen(path, error)
+            return _not_read(video_id, path, "failed", str(error))
 
-    def _refuse_defect(self, part: str, num_videos: int) -> None:
-        """One poisonous file is an accident; that all of them provoke the same is a defect of ours, e.g. a splitter's.
-
-        Raises:
-            RuntimeError: with the first traceback; nothing was recorded.
-        """
-        kinds = {type(error) for error in self._unforeseen}
-        if num_videos < MIN_VIDEOS_OF_DEFECT or len(self._unforeseen) < num_videos or len(kinds) > 1:
-            return
-        first = self._unforeseen[0]
-        raise RuntimeError(
-            f"{part}: each of its {num_videos} videos failed with {type(first).__name__}, so that no video is to "
-            f"blame; the first was: {first}\n{first.__cause__ or ''}"
-        ) from first
+    def _note_unforeseen(self, path: str, error: ChildRaised) -> None:
+        """Counts it for `defect.py`, and shows once where it was raised: it may well be a defect of ours."""
+        name = f"{UNFORESEEN}{error.kind}"
+        self._unforeseen = self._unforeseen | {name: self._unforeseen.get(name, 0) + 1}
+        if error.kind not in self._warned:
+            self._warned.add(error.kind)
+            logger.warning("%s failed by what no reader means to raise:\n%s", path, error.__cause__)
 
     def close(self) -> None:
         """Ends the child."""
         self._child.close()
+
+
+def _reading(video_id: str, path: str, answer: dict) -> VideoReading:
+    """The rows of this video and no other: a child that a poisonous file has taken over may say anything."""
+    reading = VideoReading(**answer)
+    videos, clips = from_rows([reading.video], VIDEOS), from_rows(reading.clips, CLIPS)
+    mine = {"video_id": video_id, "path": path, "status": "ok", "error": None}
+    if videos.select(list(mine)).to_pylist() != [mine] or set(clips["video_id"].to_pylist()) - {video_id}:
+        raise ValueError("rows of another video")
+    return reading
 
 
 def _not_read(video_id: str, path: str, status: str, error: str) -> VideoReading:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from curation.small_frame import SmallFrame
@@ -34,6 +34,9 @@ class Detector(ABC):
 
 class Splitter(ABC):
     """A kind of detector; a frozen dataclass whose fields are its YAML."""
+
+    device: Literal["auto", "cpu", "cuda"] = "cpu"
+    """Where its model runs; `auto` takes a GPU when there is one."""
 
     @abstractmethod
     def build(self, time_base: Fraction, fps: Fraction) -> Detector:

@@ -1,10 +1,11 @@
-"""Whether a source file is still the one that was listed: what is not, must not become a result that stays."""
+"""Whether a source file is still the one that was listed; if not, whether that is its own fate or that of its disk."""
 
 import errno
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,12 @@ STAMP = ("size_bytes", "mtime_ns", "etag")
 """Columns of `inputs` that hold it."""
 NO_STAMP: Stamp = (None, None, None)
 TIMES = ("LastModified", "last_modified", "updated", "mtime", "created")  # what file systems call it
-WAY_OUT = "since it was listed; bring it back, or put it on the block list, then run the same command again"
+WAY_OUT = "bring it back, or put it on the block list, then run the same command again"
+MAX_LOOKED_AT = 100  # files beside a lost one
+
+
+class SourceLost(OSError):
+    """A file is not the one that was listed; `filename` is its path, `strerror` says `gone` or `changed since ...`."""
 
 
 def unreadable_id(path: str) -> str:
@@ -72,15 +78,62 @@ def refuse_changed(
         etag: as recorded.
 
     Raises:
-        OSError: it is gone, has changed, or cannot be read any more; says so with its name and the way out.
+        SourceLost: it is gone or has changed.
+        OSError: it cannot be read any more, or there is no way to it.
     """
     if size_bytes is None or video_id == unreadable_id(path):
         return
     now = _stamp_at(path) if is_address(path) else _touched(path)
     if now is None:
-        raise FileNotFoundError(errno.ENOENT, f"{path} is gone {WAY_OUT}", path)
+        raise SourceLost(errno.ENOENT, "gone since it was listed", path)
     if now != (size_bytes, mtime_ns, etag):
-        raise OSError(errno.ESTALE, f"{path} has changed {WAY_OUT}", path)
+        raise SourceLost(errno.ESTALE, "changed since it was listed", path)
+
+
+def refuse_common_loss(loss: SourceLost, listed: Iterable[Mapping[str, Any]]) -> None:
+    """One file that was deleted is that file's fate; where all are gone or others, nothing may be made of it.
+
+    Args:
+        loss: of a file.
+        listed: rows with the columns of `inputs`, those likely to lie beside it first; so many are looked at.
+
+    Raises:
+        OSError: no other of these files, on the disk or server where the lost one was, is as it was.
+    """
+    path = loss.filename
+    others = islice((row for row in listed if row["path"] != path), MAX_LOOKED_AT)
+    home = _home(path)
+    if not any(_home(row["path"]) == home and _is_as_listed(row) for row in others):
+        raise OSError(
+            loss.errno,
+            f"{path}: {loss.strerror}, and so is every other listed file that was looked for there. Is its disk or "
+            f"share mounted? Else {WAY_OUT}",
+            path,
+        ) from loss
+
+
+def _home(path: str) -> object:
+    """What holds a file: a server's bucket; or the disk of a local one, or of the folder that is left of its path.
+
+    A folder where nothing is mounted any more lies on the system's own disk, as other footage may: so the name of the
+    topmost folder counts as well.
+    """
+    if is_address(path):
+        return path.split("/", 3)[:3]
+    left = Path(path)
+    while not left.exists():
+        left = left.parent
+    return Path(path).parts[:2], left.stat().st_dev
+
+
+def _is_as_listed(row: Mapping[str, Any]) -> bool:
+    if row["size_bytes"] is None or row["video_id"] == unreadable_id(row["path"]):
+        return False
+    try:
+        refuse_changed(row["path"], row["video_id"], *(row[name] for name in STAMP))
+    except SourceLost:
+        return False
+    return True
 
 
 def _touched(path: str) -> Stamp | None:
@@ -92,5 +145,5 @@ def _touched(path: str) -> Stamp | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise OSError(error.errno, f"{path} cannot be read any more ({error.strerror}) {WAY_OUT}", path) from error
+        raise OSError(error.errno, f"{path} cannot be read any more ({error.strerror}); {WAY_OUT}", path) from error
     return now.st_size, now.st_mtime_ns, None

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from itertools import chain
 from typing import Any
 
@@ -64,6 +65,30 @@ def texts(table: pa.Table, column: str, source: Place, if_null: Any = None) -> l
         if not isinstance(value, str):
             raise ValueError(f"{source}: row {number}: `{column}` must be text, not {value!r}")
     return values
+
+
+def seconds(table: pa.Table, column: str, source: Place) -> list[float | None]:
+    """The values of a column of seconds of the table in the file `source`; None where a value or the column is missing.
+
+    Raises:
+        ValueError: a value is no number from 0 on; names the file and the row, counted from 1.
+    """
+    if column not in table.column_names:
+        return [None] * len(table)
+    values = table[column].to_pylist()
+    return [_seconds(value, f"{source}: row {row}: `{column}`") for row, value in enumerate(values, start=1)]
+
+
+def _seconds(value: Any, where: str) -> float | None:
+    if value is None or value == "":
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise ValueError(f"{where} must be seconds from the first frame on, not {value!r}")
+    return number
 
 
 def resolved(table: pa.Table, source: Place) -> list[str]:

@@ -1,13 +1,11 @@
 """The table of videos that a user brings: one row a span and its captions becomes one row a file."""
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 import pyarrow as pa
 
-from curation.user_table import read_user_table, resolved, texts
+from curation.user_table import read_user_table, resolved, seconds, texts
 from shards.places import Place
 from shards.schema import INPUTS
 
@@ -57,28 +55,9 @@ def _check_columns(table: pa.Table, source: Place) -> None:
 
 def _spans(table: pa.Table, source: Place) -> list[dict[str, float | None] | None]:
     """The span of each row; None where it names neither end."""
-    ends = [_seconds(table, name, source) for name in SPAN_COLUMNS]
+    ends = [seconds(table, name, source) for name in SPAN_COLUMNS]
     pairs = zip(*ends, strict=True)
     return [None if start is end is None else {"start_s": start or 0.0, "end_s": end} for start, end in pairs]
-
-
-def _seconds(table: pa.Table, column: str, source: Place) -> list[float | None]:
-    if column not in table.column_names:
-        return [None] * len(table)
-    values = table[column].to_pylist()
-    return [_number(value, f"{source}: row {row}: `{column}`") for row, value in enumerate(values, 1)]
-
-
-def _number(value: Any, where: str) -> float | None:
-    if value is None or value == "":
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not (math.isfinite(number) and number >= 0):
-        raise ValueError(f"{where} must be seconds from the first frame on, not {value!r}")
-    return number
 
 
 def _own_spans(spans: Sequence, rows: list[int]) -> list[dict] | None:
@@ -103,6 +82,7 @@ def _captions(table: pa.Table, source: Place, spans: Sequence, mine: list[list[i
 
 def _merged(column: pa.ChunkedArray, mine: list[list[int]]) -> pa.Array | pa.ChunkedArray:
     values = column.to_pylist()
-    if all(values[row] == values[rows[0]] for rows in mine for row in rows):
+    # By their words: NaN is not equal to itself, and may stand deep in a list.
+    if all(repr(values[row]) == repr(values[rows[0]]) for rows in mine for row in rows[1:]):
         return column.take(pa.array([rows[0] for rows in mine], pa.int64()))
     return pa.array([[values[row] for row in rows] for rows in mine], pa.list_(column.type))

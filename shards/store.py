@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 from shards.places import AddressedFile, Place, reaching
 from shards.schema import conform
+from shards.scratch import TEMPORARY_SUFFIX, process_folder
 
-TEMPORARY_SUFFIX = ".rushes.tmp"  # ours alone: what bears it may be removed
 PARQUET_OPTIONS = {"compression": "zstd", "write_statistics": True, "store_schema": True}
 
 
@@ -24,9 +24,9 @@ PARQUET_OPTIONS = {"compression": "zstd", "write_statistics": True, "store_schem
 def atomic_path(path: Place) -> Iterator[Path]:
     """A local path to write to; what was written appears at `path` when the block ends well, and never in part.
 
-    On a local disk it lies beside `path` and is renamed; for an address it is a temporary file that is then put there.
+    On a local disk it lies beside `path` and is renamed; for an address in `process_folder`, and is then put there.
     """
-    folder = path.parent if isinstance(path, Path) else Path(tempfile.gettempdir())
+    folder = path.parent if isinstance(path, Path) else process_folder()
     folder.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=TEMPORARY_SUFFIX, dir=folder)
     os.close(handle)
@@ -50,16 +50,15 @@ def _put(temporary: Path, path: Place) -> None:
 @contextmanager
 def scratch_folder(folder: Place, name: str) -> Iterator[Path]:
     """A local folder for work on what will lie in `folder`, on the same disk if that is local; removed in the end."""
-    beside = folder if isinstance(folder, Path) else None
-    if beside is not None:
-        beside.mkdir(parents=True, exist_ok=True)
+    beside = folder if isinstance(folder, Path) else process_folder()
+    beside.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}.", suffix=TEMPORARY_SUFFIX, dir=beside) as scratch:
         yield Path(scratch)
 
 
 def remove_temporaries(folder: Place) -> None:
     """Removes what a killed run left unfinished below a folder; whoever still writes there fails without harm."""
-    if not isinstance(folder, Path):  # nothing appears at an address before it is whole
+    if not isinstance(folder, Path):  # nothing appears at an address before it is whole; for the rest see `scratch`
         return
     for path in folder.rglob(f".*{TEMPORARY_SUFFIX}"):
         if path.is_dir():
@@ -110,7 +109,21 @@ def parquet_file(path: Place) -> pq.ParquetFile:
         OSError: it cannot be reached.
         pyarrow.ArrowInvalid: it is no Parquet file.
     """
-    return pq.ParquetFile(path if isinstance(path, Path) else AddressedFile(path))
+    if isinstance(path, Path):
+        return pq.ParquetFile(path)
+    file = AddressedFile(path)
+    try:
+        return _AddressedParquet(file)
+    except BaseException:
+        file.close()
+        raise
+
+
+class _AddressedParquet(pq.ParquetFile):
+    """Closes its file with itself, where pyarrow leaves open what it did not open."""
+
+    def close(self, force: bool = True) -> None:
+        super().close(force)
 
 
 def num_rows(path: Place) -> int:

@@ -94,7 +94,7 @@ class Video:
         """Frames with start_pts <= pts < end_pts in presentation order; all of them by default.
 
         Packets that do not decode are counted and passed over. Where files were joined and times start again, time
-        goes on by one frame step.
+        goes on by one frame.
 
         Raises:
             VideoError: a frame is larger than allowed, or times run backwards in a format whose files cannot be joined.
@@ -137,14 +137,14 @@ class Video:
         """Frames with strictly rising times; a missing time is filled in from the claimed rate."""
         self._at_start = False
         self._last, self._offset = None, 0
-        step = max(1, round(1 / (self.info.frame_rate * self.info.time_base)))
+        frame_ticks = max(1, round(1 / (self.info.frame_rate * self.info.time_base)))
         for raw in self._decoded():
             last = self._last
-            pts = raw.pts + self._offset if raw.pts is not None else (0 if last is None else last + step)
+            pts = raw.pts + self._offset if raw.pts is not None else (0 if last is None else last + frame_ticks)
             if last is not None and (last - pts) * self.info.time_base > MAX_BACKWARD_S:
                 self._check_joinable(last, pts)
-                self._offset += last + step - pts
-                pts = last + step
+                self._offset += last + frame_ticks - pts
+                pts = last + frame_ticks
             self._last = pts if last is None else max(pts, last + 1)
             self._check_pixels(raw.width, raw.height)
             yield Frame(self._last, raw, self._pixel_aspect(), self._scalers)

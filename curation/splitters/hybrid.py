@@ -36,15 +36,17 @@ SPREAD = NAMES.index("spread")
 class Hybrid(Splitter):
     """Hard cuts, and gradual transitions as spans."""
 
-    cut_threshold: float = 0.8
+    cut_threshold: float = 0.9
     """Chance from which a frame is the first after a cut, 0..1; chosen on rendered films."""
-    transition_threshold: float = 0.8
+    transition_threshold: float = 0.85
     """Chance from which a run of frames is a transition, 0..1; chosen on rendered films."""
     span_threshold: float = 0.2
     """Chance down to which a transition is widened, 0..1."""
-    doubt: tuple[float, float] = (0.08, 0.995)
+    span_margin: int = 2
+    """Frames added on both sides of a transition: the first and last percents of a fade cannot be seen."""
+    doubt: tuple[float, float] = (0.2, 0.995)
     """TransNetV2 is asked where the chance after the cheap look lies between these; (1, 1) never asks."""
-    network_weight: float = 0.5
+    network_weight: float = 1.0
     """How much TransNetV2's own word counts besides: it has seen more footage than the reader of its answers."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where TransNetV2 runs; `auto` takes a GPU when there is one."""
@@ -154,7 +156,8 @@ def boundaries(chances: np.ndarray, answers: np.ndarray, spread: np.ndarray, set
         own = chances[start : max(end, start + 1), kind].max()
         odds = _log_odds(own) + weight * _opinion(said[around], kind)
         if odds > _log_odds(settings.transition_threshold if kind else settings.cut_threshold):
-            kept.append((start, end))
+            margin = settings.span_margin * kind
+            kept.append((max(0, start - margin), min(len(chances), end + margin)))
     return sorted(kept)
 
 

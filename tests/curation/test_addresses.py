@@ -1,5 +1,6 @@
 """Curation with footage and corpus at addresses, on a server that speaks S3 over HTTP."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -14,8 +15,13 @@ from upath import UPath
 
 from curation.__main__ import main
 from curation.addresses import listed_at, open_source
+from curation.config import LimitsConfig
+from curation.local_copies import LocalCopies
+from curation.pack_worker import cut_listed
 from curation.stamp import stamp_of
-from shards.places import BLOCK_BYTES, Place
+from curation.tables import Corpus
+from shards.encode import EncodeSettings
+from shards.places import BLOCK_BYTES, Place, stream
 from shards.video import VideoError, open_video
 
 CONFIG = """
@@ -161,12 +167,20 @@ def test_a_video_that_was_blocked_is_split_there_later(footage, bucket, tmp_path
     assert differing(files(tmp_path / "whole"), files(bucket / "out")) == []
 
 
-def test_footage_that_changed_is_refused(footage, bucket, tmp_path, capsys):
-    videos = put(footage, bucket / "films")
-    assert curate(tmp_path, videos, tmp_path / "out", "--job", "split") == 0
-    (videos / "z.mkv").write_bytes((videos / "z.mkv").read_bytes() + b"more")
-    assert curate(tmp_path, videos, tmp_path / "out", "--job", "split") == 1
-    assert "z.mkv has changed since it was split" in capsys.readouterr().err
+def test_objects_that_are_gone_or_others_cost_those_videos_alone(footage, bucket, tmp_path, caplog):
+    videos, out = put(footage, bucket / "films"), tmp_path / "out"
+    assert curate(tmp_path, videos, out, "--job", "split") == 0
+    for table in ("videos", "clips", "captions"):
+        shutil.rmtree(out / table)
+    (videos / "ä 2.mp4").write_bytes(b"other")
+    (videos / "z.mkv").unlink()
+    assert curate(tmp_path, videos, out, "--job", "split") == 0
+    assert "1 files have changed since they were listed" in caplog.text
+    failed = {
+        Path(row["path"]).name: row["error"] for row in Corpus(out).read_all("videos").to_pylist() if row["error"]
+    }
+    assert failed.pop("broken.mp4").startswith("cannot be opened")
+    assert failed == {"ä 2.mp4": "changed since it was listed", "z.mkv": "gone since it was listed"}
 
 
 @pytest.mark.parametrize(
@@ -225,10 +239,11 @@ def test_a_file_that_is_not_there_fails_as_a_local_one(bucket):
         pass
 
 
-def test_a_server_without_ranges_is_read_from_a_bounded_copy(tmp_path):
+@pytest.fixture
+def without_ranges(tmp_path):
+    """A server that sends files whole or not at all: the address of a large video there, and its bytes."""
     path = write_video(tmp_path / "a.mp4", noise_scene(1, 60, size=(1280, 720)), crf="0")
-    size = path.stat().st_size
-    assert size > 2**21, "else it is one block"
+    assert path.stat().st_size > 2**21, "else it is one block"
 
     class Whole(SimpleHTTPRequestHandler):
         def __init__(self, *args: object) -> None:
@@ -239,12 +254,29 @@ def test_a_server_without_ranges_is_read_from_a_bounded_copy(tmp_path):
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Whole)
     Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}/a.mp4"
+    yield f"http://127.0.0.1:{server.server_port}/a.mp4", path.stat().st_size
+    server.shutdown()
+
+
+def test_a_server_without_ranges_is_read_from_a_bounded_copy(without_ranges):
+    address, size = without_ranges
     with open_source(address, size) as source, open_video(source) as video:
         assert sum(1 for _ in video.frames()) == 60
     with pytest.raises(VideoError, match=f"more than {size - 1} bytes"), open_source(address, size - 1):
         pass
-    server.shutdown()
+
+
+def test_clips_of_one_video_are_cut_from_one_copy(without_ranges, monkeypatch):
+    address, size = without_ranges
+    fetched = []
+    monkeypatch.setattr("curation.local_copies.stream", lambda where: fetched.append(str(where)) or stream(where))
+    monkeypatch.setattr("curation.addresses._copies", LocalCopies())
+    settings, limits = EncodeSettings(preset="ultrafast", short_side_px=64), LimitsConfig(max_copy_bytes=size)
+    with open_source(address, size) as source, open_video(source) as video:
+        pts = [frame.pts for frame in video.frames()]
+    for first in (0, 20, 40):
+        assert cut_listed(address, pts[first], pts[first + 10], settings, limits).num_frames == 10
+    assert fetched == [address] * 2, "once to look at it, and that copy was not kept; once for all clips"
 
 
 def test_trouble_while_reading_is_not_the_videos(bucket, tmp_path, monkeypatch):

@@ -21,7 +21,8 @@ def test_table_and_sidecar_both_count(tmp_path):
     ("text", "words"),
     [
         ("path,words\na.mp4,x\n", "lacks the columns"),
-        ("path,text,start_s\na.mp4,x,soon\n", "must be numbers"),
+        ("path,text,start_s\na.mp4,x,soon\n", r"c\.csv: row 1: `start_s` must be seconds"),
+        ("path,text,end_s\na.mp4,x,1\na.mp4,y,nan\n", r"c\.csv: row 2: `end_s` must be seconds .* not 'nan'"),
         ("path,text\na.mp4,x\n,y\n", r"c\.csv: row 2: `path` is empty"),
         ("text,path\nx,a.mp4\ny\n", r"c\.csv: row 2: `path` must be text, not None"),
     ],
@@ -42,7 +43,7 @@ def test_a_wrong_table_is_refused(tmp_path, text, words):
         ('{"path": "a.mp4", "text": 5}\n', "row 1: `text` must be text, not 5"),
         ('{"path": 7, "text": "x"}\n', "row 1: `path` must be text, not 7"),
         ('{"path": "a.mp4", "text": "x"}\n{"path": "b.mp4", "text": 5}\n', "row 2, column `text`"),
-        ('{"path": "a.mp4", "text": "x", "start_s": [1]}\n', "must be numbers"),
+        ('{"path": "a.mp4", "text": "x", "start_s": [1]}\n', r"row 1: `start_s` must be seconds"),
     ],
 )
 def test_words_that_are_no_text_are_refused_by_row(tmp_path, lines, words):

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curation.config import InputsConfig
-from curation.corpus import first_paths, spans_of, update_inputs, video_id
+from curation.corpus import first_paths, listed_near, spans_of, update_inputs, video_id
 from curation.listing import list_videos, sample_stably
 from curation.tables import Corpus
 
@@ -177,12 +177,28 @@ def test_an_interrupted_listing_ends_as_an_unbroken_one(footage, tmp_path):
         assert whole.path("inputs", part).read_bytes() == broken.path("inputs", part).read_bytes()
 
 
-def test_a_changed_file_is_refused_with_the_way_out(footage, tmp_path):
+def test_a_changed_file_is_told_and_stays_what_it_was_unless_all_have_changed(footage, tmp_path, caplog):
     corpus = Corpus(tmp_path / "out")
     update_inputs(corpus, list_videos(str(footage)), InputsConfig())
+    before = corpus.read_all("inputs")
     (footage / "b.mp4").write_bytes(b"other footage")
-    with pytest.raises(ValueError, match=r"b\.mp4 has changed .* FORCE=split"):
+    (footage / "d.mp4").write_bytes(b"new")
+    assert update_inputs(corpus, list_videos(str(footage)), InputsConfig()) == 1
+    assert "1 files have changed since they were listed, e.g. " + str(footage / "b.mp4") in caplog.text
+    assert corpus.read("inputs", "part-00000") == before
+    for path in footage.rglob("*.*"):
+        os.utime(path, ns=(1, 1))
+    with pytest.raises(
+        ValueError, match=r"a\.mkv has changed .* every file that was listed before \(5\).* FORCE=split"
+    ):
         update_inputs(corpus, list_videos(str(footage)), InputsConfig())
+
+
+def test_rows_near_a_part_come_nearest_first(footage, tmp_path):
+    corpus = Corpus(tmp_path / "out")
+    update_inputs(corpus, list_videos(str(footage)), InputsConfig(part_max_videos=1))
+    near = [row["path"].rsplit("/")[-1] for row in listed_near(corpus, "part-00002")]
+    assert near == ["c ü.MP4", "b.mp4", "copy.mov", "a.mkv"]
 
 
 def test_an_unreadable_file_gets_an_id_of_its_own(tmp_path):

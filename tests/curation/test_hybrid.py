@@ -112,7 +112,7 @@ def test_chances_become_cuts_and_spans():
     chances[33:40, 1] = 0.7
     chances[50, 1] = 0.9  # too short
     unasked, vivid = np.full_like(chances, np.nan), np.ones(len(chances), np.float32)
-    settings = Hybrid(cut_threshold=0.5, transition_threshold=0.5, span_threshold=0.25, network_weight=1.0)
+    settings = Hybrid(cut_threshold=0.5, transition_threshold=0.5, span_threshold=0.25, span_margin=0)
     assert boundaries(chances, unasked, vivid, settings) == [(5, 5), (20, 31), (31, 40)]
     denied = np.full_like(chances, 0.001)
     denied[20:40] = 0.9

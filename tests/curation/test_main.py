@@ -33,7 +33,7 @@ def told(capsys, *arguments: str) -> str:
     [
         ("split: {min_clips_s: 3}", "split.min_clips_s"),
         ("split: {min_clip_s: long}", "split.min_clip_s"),
-        ("scorers: {motion: {class_path: curation.scorers.motion.Motion, init_args: {flow: 3}}}", "'flow'"),
+        ("scorers: {motion: {class_path: curation.scorers.motion.Motion, init_args: {flown: 3}}}", "'flown'"),
         ("scorers: {motion: {class_path: curation.scorers.motion.Motoin}}", "Motoin"),
         ("sets: {pretrain: {rules: [{column: motion, minimum: 1}]}}", "minimum"),
         ("engine: dask", "engine"),

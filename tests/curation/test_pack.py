@@ -268,19 +268,26 @@ def cut_or_die(path, *span):
     return cut_listed(path, *span)
 
 
-@pytest.mark.parametrize("change", ["gone", "changed", "folder gone"])
-def test_footage_that_is_not_what_was_split_stops_the_job_and_is_no_failure(tmp_path, change):
+@pytest.mark.parametrize("change", ["gone", "changed"])
+def test_a_film_that_is_not_what_was_split_costs_its_clips_alone(tmp_path, change):
     made = Made(tmp_path / "out", tmp_path / "films", 4)
-    film, away = made.films / "2.mp4", tmp_path / "away"
-    (made.films if change == "folder gone" else film).rename(away)
+    (made.films / "2.mp4").unlink()
     if change == "changed":
-        film.write_bytes((made.films / "1.mp4").read_bytes())
-    with pytest.raises(
-        OSError, match=rf"mp4 {'is gone' if 'gone' in change else 'has changed'} since it was listed; bri"
-    ):
+        (made.films / "2.mp4").write_bytes((made.films / "1.mp4").read_bytes())
+    one_a_shard = CurateConfig(scorers=CONFIG.scorers, pack=PackConfig(samples_per_shard=1, preset="ultrafast"))
+    made.pack(one_a_shard)
+    assert made.failures() == dict.fromkeys(made.ids[6:9], f"{change} since it was listed")
+    packed_keys = {s.key for split in ("train", "val") for s in made.samples(split)}
+    assert packed_keys == set(made.ids) - set(made.ids[6:9])
+
+
+def test_where_all_footage_is_gone_the_job_stops_and_no_clip_has_failed(tmp_path):
+    made = Made(tmp_path / "out", tmp_path / "films", 4)
+    made.films.rename(tmp_path / "away")
+    with pytest.raises(OSError, match=r"mp4: gone since it was listed, and so is every other .* mounted\?"):
         made.pack()
     assert not (made.folder / "manifest.json").exists() and made.folder.exists()
-    away.rename(made.films if change == "folder gone" else film)
+    (tmp_path / "away").rename(made.films)
     made.pack()
     assert made.failures() == {}
     assert {s.key for split in ("train", "val") for s in made.samples(split)} == set(made.ids)
@@ -288,23 +295,22 @@ def test_footage_that_is_not_what_was_split_stops_the_job_and_is_no_failure(tmp_
 
 def test_footage_that_goes_away_while_it_is_read_is_no_failure(packed, tmp_path, monkeypatch):
     made = copy(packed, tmp_path)
-    film, away = made.films / "0.mp4", tmp_path / "away"
+    shutil.rmtree(made.folder)
+    parts = pack.plan(made.corpus, CONFIG, "hq")
 
     def unplugged(*_):
-        film.rename(away)
+        made.films.rename(tmp_path / "away")
         raise VideoError("cannot be opened: Input/output error")
 
     monkeypatch.setattr("curation.pack_worker.PackWorker._try", unplugged)
-    now = film.stat()
-    stamp = {"size_bytes": now.st_size, "mtime_ns": now.st_mtime_ns, "etag": None}
-    row = {"path": str(film), "video_id": video_id(0), **stamp}
     worker = pack.PackTask(made.corpus, CONFIG.pack, "hq").build()
     try:
-        with pytest.raises(FileNotFoundError, match="is gone"):
-            worker._cut(row)
+        with pytest.raises(OSError, match="gone since it was listed, and so is every other"):
+            worker.run(parts[0])
     finally:
-        away.rename(film)
+        (tmp_path / "away").rename(made.films)
         worker.close()
+    assert not (made.folder / "failures").exists()
 
 
 def test_frames_larger_than_the_limit_are_not_cut(packed, tmp_path):
@@ -332,7 +338,7 @@ def test_a_full_disk_stops_the_job_and_blames_no_clip(packed, tmp_path, monkeypa
     made = copy(packed, tmp_path)
     shutil.rmtree(made.folder)
 
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("curation.pack_worker.Child.call", full)

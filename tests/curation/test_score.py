@@ -34,8 +34,12 @@ class Level(Scorer):
         def score(table: pa.Table, frames: Sequence[Frames]) -> dict[str, Sequence]:
             if self.fault == "always" or (self.fault == "dark" and any(p.mean() < 40 for c in frames for _, p in c)):
                 raise ArithmeticError("cannot score that")
-            if self.fault == "misfit":
+            if self.fault == "misfit alone" and len(frames) > 1:
+                raise ArithmeticError("too many at once")
+            if self.fault.startswith("misfit"):
                 raise Misfit("embeddings of another model")
+            if self.fault == "full" and any(p.mean() > 150 for c in frames for _, p in c):
+                raise RuntimeError("CUDA error: out of memory")
             columns = {
                 "level": [float(np.mean([p.mean() for _, p in clip])) if clip else None for clip in frames],
                 "seen": [len(clip) for clip in frames],
@@ -124,9 +128,10 @@ def test_a_scorer_that_always_raises_stops_the_job_with_the_first_traceback(corp
     assert "Traceback" in words and "test_score.py" in words and words.endswith("ArithmeticError: cannot score that")
 
 
-def test_a_scorer_that_is_given_what_does_not_fit_stops_the_job_at_once(corpus):
+@pytest.mark.parametrize("fault", ["misfit", "misfit alone"])
+def test_a_scorer_that_is_given_what_does_not_fit_stops_the_job_at_once(corpus, fault):
     with pytest.raises(Misfit, match=r"scorers\.level: embeddings of another model"):
-        scored(corpus, level=Level(fault="misfit"))
+        scored(corpus, level=Level(fault=fault))
     assert not corpus.parts("scores/level")
 
 
@@ -238,3 +243,9 @@ def test_proxy_frames_cut_short_or_of_another_corpus_are_told(corpus):
 
 def test_no_clips_give_an_empty_table(corpus):
     assert SafeScore("level", Level()).empty().schema == score_schema("level", Level())
+
+
+def test_a_gpu_that_is_full_stops_the_job_and_is_no_failure_of_a_clip(corpus):
+    with pytest.raises(RuntimeError, match=r"scorer full has no GPU memory left for a single clip.*`resources\.gpus`"):
+        scored(corpus, full=Level(fault="full"))
+    assert not corpus.parts("scores/full")

@@ -44,6 +44,15 @@ def test_other_columns_that_differ_within_a_file_become_lists(table):
     assert table("path,label\nb.mp4,x\na.mp4,y\nb.mp4,z\n")["label"] == [["y"], ["x", "z"]]
 
 
+def test_a_value_that_is_not_equal_to_itself_agrees_with_itself(tmp_path):
+    nan = float("nan")
+    rows = {"path": ["b.mp4", "a.mp4", "b.mp4"], "score": [nan, 1.0, nan], "pair": [[nan, 1.0], None, [nan, 1.0]]}
+    pq.write_table(pa.table(rows), tmp_path / "t.parquet")
+    found = read_video_table(tmp_path / "t.parquet")
+    assert found["score"].type == pa.float64() and str(found["score"].to_pylist()) == "[1.0, nan]"
+    assert str(found["pair"].to_pylist()) == "[None, [nan, 1.0]]"
+
+
 def test_half_a_span_reaches_to_that_end_of_the_file(table):
     assert table("path,start_s,end_s\na.mp4,3,\na.mp4,,2\n")["spans"] == [[span(3, None), span(0, 2)]]
 

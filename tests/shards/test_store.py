@@ -2,6 +2,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from shards.places import AddressedFile
 from shards.schema import CAPTIONS, VERDICTS, conform, from_rows
 from shards.store import (
     atomic_path,
@@ -95,6 +96,24 @@ def test_both_kinds_of_place_hold_the_same_bytes(root, tmp_path):
         assert file.read(columns=["clip_id"])["clip_id"].to_pylist() == ["0", "1", "2"]
     write_json(root / "a.json", {"a": 1})
     assert read_json(root / "a.json") == {"a": 1} and names(root) == ["a.json", "t/a.parquet"]
+
+
+def test_a_file_at_an_address_is_closed_with_its_table(bucket, monkeypatch):
+    opened = []
+
+    class Noted(AddressedFile):
+        def __init__(self, where):
+            super().__init__(where)
+            opened.append(self)
+
+    monkeypatch.setattr("shards.store.AddressedFile", Noted)
+    write_table(bucket / "a.parquet", from_rows([], CAPTIONS), CAPTIONS)
+    with parquet_file(bucket / "a.parquet"):
+        assert not opened[0].closed
+    (bucket / "b.parquet").write_text("no table")
+    with pytest.raises(pa.ArrowInvalid):
+        parquet_file(bucket / "b.parquet")
+    assert [file.closed for file in opened] == [True, True]
 
 
 def test_a_block_that_fails_leaves_the_old_file(root):
