@@ -25,7 +25,7 @@ CONTEXT = 18
 NEUTRAL = (0.1, 0.2)  # what TransNetV2 says where nothing can be told: of a cut, of a transition
 LOUDEST = 3.0  # in log odds
 LEAST = 0.3  # chance below which nothing is considered
-LONGEST_LOOK = 30  # frames of doubt that it is asked about at once
+LONGEST_LOOK = 64  # frames of doubt that it is asked about at once
 SHORTEST_SPAN = 3  # frames: what is shorter is a hard cut smeared by coding
 LONGEST_SMEAR, SURE = 6, 0.8  # a cut this likely inside a span this short is the truth
 DEEPEST, LEAST_SPREAD, PLAIN = 0.35, 0.05, 0.1  # what makes a fade-out and a fade-in of one span; chosen on films
@@ -44,7 +44,7 @@ class Hybrid(Splitter):
     """Chance down to which a transition is widened, 0..1."""
     span_margin: int = 2
     """Frames added on both sides of a transition: the first and last percents of a fade cannot be seen."""
-    doubt: tuple[float, float] = (0.2, 0.995)
+    doubt: tuple[float, float] = (0.12, 0.995)
     """TransNetV2 is asked where the chance after the cheap look lies between these; (1, 1) never asks."""
     network_weight: float = 1.0
     """How much TransNetV2's own word counts besides: it has seen more footage than the reader of its answers."""

@@ -101,7 +101,7 @@ def test_the_network_is_asked_only_where_there_is_doubt():
     sure[50, 0] = 0.99
     assert doubtful(sure, (0.1, 0.9)) == doubtful(still, (0.1, 0.9)) == []
     sure[50, 0], sure[100:180, 1] = 0.5, 0.3
-    assert doubtful(sure, (0.1, 0.9)) == [(47, 54), (97, 127), (127, 157), (157, 183)]
+    assert doubtful(sure, (0.1, 0.9)) == [(47, 54), (97, 161), (161, 183)]
 
 
 def test_chances_become_cuts_and_spans():
