@@ -1,5 +1,7 @@
 """FORCE=<job>: moves the tables of a job, and those built on them, aside, so that they are made anew."""
 
+from collections.abc import Iterable
+
 from curation import dedup, pack
 from curation.config import CurateConfig
 from curation.guard import changes, move_aside
@@ -23,14 +25,21 @@ def _tables(corpus: Corpus, config: CurateConfig, what: str) -> list[str]:
     if what == "split":  # `videos` tells that a part is done, and `inputs` what its files are: in this order
         return [*OUTCOME, "scores", "videos", "clips", "captions", "proxies", "inputs"]
     if what == "captions":
-        return [*OUTCOME, *reversed(tables_from(config.scorers, "captions")), "captions"]
+        moved = tables_from(config.scorers, "captions")
+        return [*OUTCOME, *_dedup_if_from(config, moved), *reversed(moved), "captions"]
     if what == "score":
         changed = _changed(corpus, describe_tables(config.scorers))
-        read = {table_name(name) for name in dedup.readers(config.dedup, config.scorers)}
-        return [*OUTCOME, *([dedup.TABLE] if read & set(changed) else []), *reversed(changed)]
+        other = changes(corpus, dedup.TABLE, dedup.description(config.dedup, config.scorers))
+        return [*OUTCOME, *([dedup.TABLE] if other else _dedup_if_from(config, changed)), *reversed(changed)]
     if what == "dedup":
         return [*OUTCOME, dedup.TABLE]
     return ["stats", *_changed(corpus, {f"shards/{name}": pack.describe(corpus, config, name) for name in config.sets})]
+
+
+def _dedup_if_from(config: CurateConfig, tables: Iterable[str]) -> list[str]:
+    """The table of duplicates, where it is made from one of these."""
+    read = {table_name(name) for name in dedup.readers(config.dedup, config.scorers)}
+    return [] if read.isdisjoint(tables) else [dedup.TABLE]
 
 
 def _changed(corpus: Corpus, made: dict[str, object]) -> list[str]:

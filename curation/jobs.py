@@ -200,9 +200,15 @@ class Curation:
 
     def filter(self) -> None:
         """Job 4; cheap, so always done anew."""
+        config = self.config
         self._need(dedup.TABLE, "dedup")
-        for name in self.config.scorers:
+        for name in config.scorers:
             self._need(table_name(name), "score")
+        refuse_changed(self.corpus, "dedup", dedup.TABLE, dedup.description(config.dedup, config.scorers))
+        if not dedup.is_done(self.corpus):
+            raise ValueError(
+                f"{self.corpus.folder(dedup.TABLE)} is not whole, or of an older version: run `dedup` first"
+            )
         for name, counts in filter.run(self.corpus, self.config).items():
             self.screen.say(f"filter {name}: {_words(counts)}")
 

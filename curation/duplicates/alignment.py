@@ -41,7 +41,8 @@ def distance(
     if min(len(left.times_s), len(right.times_s)) < MIN_FRAMES:
         return np.inf
     tried, votes = np.unique(np.round(offsets_s, 2), return_counts=True)
-    tried = tried[np.argsort(-votes, kind="stable")[:MAX_OFFSETS]]
+    ends = [left.times_s[end] - right.times_s[end] for end in (0, -1)]  # of still pictures, any frames may have met
+    tried = np.unique([*tried[np.argsort(-votes, kind="stable")[:MAX_OFFSETS]], *np.round(ends, 2)])
     if np.ptp(left.times_s) < np.ptp(right.times_s):
         left, right, tried = right, left, -tried
     return min((_at_offset(left, right, offset, min_overlap) for offset in tried), default=np.inf)

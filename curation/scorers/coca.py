@@ -1,8 +1,9 @@
 """Captions of the middle frame by CoCa (arXiv 2205.01917) through open_clip, as Stable Video Diffusion makes them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from curation.caption_text import NoCaption
 from curation.captioner import NO_FRAME, Captioner, Writer
 from curation.next_token import Decoding, NextToken
-from curation.open_clip_model import check_open_clip, load_open_clip
+from curation.open_clip_model import check_open_clip, load_open_clip, weights_file
 from curation.scorer import Frames
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ class Coca(Captioner):
             ValueError: they cannot be had, or they are of no CoCa; names the key and the way out.
         """
         _need_coca(self.model, check_open_clip(self.model, self.pretrained))
+
+    def weights(self) -> Mapping[str, Path | None]:
+        """The checkpoint; None while it is not on this machine."""
+        return weights_file(self.model, self.pretrained)
 
     def load(self) -> Writer:
         """Loads model and tokenizer."""
