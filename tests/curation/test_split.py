@@ -17,6 +17,7 @@ from curation.proxy_frames import fit_short_side
 from curation.read_video import read_video
 from curation.retry import chosen
 from curation.split import SplitTask
+from curation.splitters.adaptive import Adaptive
 from curation.splitters.whole import Whole
 from curation.tables import Corpus
 from curation.unique import unique_videos
@@ -116,7 +117,7 @@ def crash_on_cuts(video_id, path, config, proxies, spans):
 
 def test_a_crash_and_a_hang_cost_one_video_each(footage, tmp_path, monkeypatch):
     monkeypatch.setattr(split, "read_video", crash_on_cuts)
-    videos = by_name(run(footage, tmp_path, SplitConfig(limits=LimitsConfig(wall_s=4.0))))
+    videos = by_name(run(footage, tmp_path, SplitConfig(splitter=Adaptive(), limits=LimitsConfig(wall_s=4.0))))
     assert videos["cuts.mp4"]["status"] == "quarantined" and videos["cuts.mp4"]["error"].startswith("crashed")
     assert videos["cuts.mkv"]["status"] == "quarantined" and videos["cuts.mkv"]["error"].startswith("hung")
     assert videos["text.mp4"]["status"] == "failed" and "KeyError" in videos["text.mp4"]["error"]
