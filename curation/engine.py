@@ -180,6 +180,7 @@ class _Crew:
             part, actor = self._running.pop(answer)
             done = self._take(part, actor, answer)
             if done is not None:
+                self._hear_out(actor)
                 self._idle.append(actor)
                 yield part, done
 
@@ -200,6 +201,16 @@ class _Crew:
             self._waiting.append(part)
             self._idle.append(self._new_actor())
             return None
+
+    def _hear_out(self, actor: Any) -> None:
+        """Repeats what is in a look still on its way: warnings that it took are not in the part's answer."""
+        import ray
+        from ray.exceptions import RayError
+
+        for look in [look for look, asked in self._asked.items() if asked is actor]:
+            del self._asked[look]
+            with suppress(RayError):
+                _tell(ray.get(look, timeout=LOOK_EVERY_S), _nobody)
 
     def _dismiss_idle(self) -> None:
         """Ends who has nothing left to do: a newcomer may need the room, on what is left of a cluster."""

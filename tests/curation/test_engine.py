@@ -1,5 +1,6 @@
 import logging
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,11 +105,11 @@ def test_every_death_of_a_worker_costs_no_part(tmp_path, ray, monkeypatch, kind)
     made["ActorUnavailableError"] = lambda: exceptions.ActorUnavailableError("gone", None)
     get, deaths = library.get, []
 
-    def dying(answer):
+    def dying(answer, timeout=None):
         if not deaths:
             deaths.append(kind)
             raise made.get(kind, lambda: getattr(exceptions, kind)("gone"))()
-        return get(answer)
+        return get(answer, timeout=timeout)
 
     monkeypatch.setattr(library, "get", dying)
     assert run(tmp_path, "ray") == PARTS and deaths
@@ -121,11 +122,11 @@ def test_the_loss_of_a_node_is_no_try_of_the_part(tmp_path, ray, monkeypatch, lo
 
     get, deaths = library.get, []
 
-    def dying(answer):
+    def dying(answer, timeout=None):
         if not lost or len(deaths) < 3 * MAX_WORKER_DEATHS:  # looks take some of them
             deaths.append(answer)
             raise RayActorError(error_msg=f"It died because its {'node' if lost else 'worker'} has died.")
-        return get(answer)
+        return get(answer, timeout=timeout)
 
     monkeypatch.setattr(library, "get", dying)
     engine, parts = Engine("ray", 1, tmp_path / "journal"), ["p0"]
@@ -151,6 +152,31 @@ class WarningWorker(WriteWorker):
 def test_what_workers_warn_of_is_seen_where_the_driver_runs(tmp_path, ray, kind, caplog):
     Engine(kind, 2, tmp_path / "journal").run("test", Warn(tmp_path), PARTS, lambda part, counts: None)
     assert sorted(record.getMessage() for record in caplog.records) == [f"{part} is odd" for part in PARTS]
+
+
+class WarnAndEndWhenLookedAt(Write):
+    def build(self) -> PartWorker:
+        return LookedAtWorker(self)
+
+
+class LookedAtWorker(WarningWorker):
+    looked = threading.Event()
+
+    def run(self, part: str) -> Counts:
+        counts = super().run(part)
+        assert self.looked.wait(30)
+        return counts
+
+    def so_far(self) -> Counts:
+        threading.Timer(0.05, self.looked.set).start()  # when this look has taken the warning, before the next is due
+        return {}
+
+
+def test_what_the_last_look_took_is_told(tmp_path, ray, caplog):
+    Engine("ray", 1, tmp_path / "journal").run(
+        "test", WarnAndEndWhenLookedAt(tmp_path), ["p0"], lambda part, counts: None
+    )
+    assert [record.getMessage() for record in caplog.records] == ["p0 is odd"]
 
 
 @pytest.mark.parametrize("kind", ["local", "ray"])
