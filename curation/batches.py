@@ -26,6 +26,7 @@ class Batches:
 
         Raises:
             torch.OutOfMemoryError: not even one item fits.
+            RuntimeError: `run` gave more or fewer results than items: nobody could tell which is whose.
         """
         import torch
 
@@ -33,13 +34,17 @@ class Batches:
         while len(results) < len(items):
             batch = items[len(results) : len(results) + self._size]
             try:
-                results += run(batch)
+                given = run(batch)
             except torch.OutOfMemoryError:
                 if len(batch) == 1:
                     raise
                 self._size = len(batch) // 2
                 logger.warning("out of memory with %d items at once; going on with %d", len(batch), self._size)
             else:
+                if len(given) != len(batch):
+                    name = getattr(run, "__qualname__", type(run).__name__)
+                    raise RuntimeError(f"{name} gave {len(given)} results for {len(batch)} items")
+                results += given
                 continue
             torch.cuda.empty_cache()  # out of `except`, where the traceback still holds the tensors
         return results

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from curation.captioner import Captioner
@@ -16,24 +15,25 @@ class ChatCaptioner(Captioner):
     model: str
     """`<owner>/<name>` at the hub, or `local-dir:<folder>`."""
     revision: str | None = None
-    """Commit, tag or branch at the hub; null takes the newest."""
+    """Commit, tag or branch at the hub; null takes the newest. A table goes on with the commit that began it."""
 
     kind: ClassVar[Kind]
     """What the model is shown."""
+    _prepared: ClassVar[ChatSource | None] = None  # of an object that was prepared its own; goes to workers with it
 
     @property
     def _model(self) -> ChatSource:
-        return ChatSource(self.model, self.revision, self.kind)
+        return self._prepared or ChatSource(self.model, self.revision, self.kind)
 
     def prepare(self) -> None:
-        """Sees that the model can be had; downloads it where it comes from a hub.
+        """Sees that the model can be had; downloads it where it comes from a hub, and settles which commit is used.
 
         Raises:
             ValueError: it cannot; names it and the way out.
         """
-        self._model.check()
+        object.__setattr__(self, "_prepared", ChatSource(self.model, self.revision, self.kind).check())
 
-    def weights(self) -> Mapping[str, Path | None]:
+    def weights(self) -> Mapping[str, str | None]:
         """The commit of a model from a hub."""
         return self._model.weights()
 

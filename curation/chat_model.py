@@ -1,7 +1,8 @@
 """Models of transformers that answer a chat: language models, and those that look at pictures or video."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from curation.next_token import Decoding, NextToken
 LOCAL_PREFIX = "local-dir:"
 FILES = ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors"]  # never pickles
 NOT_FILES = ["consolidated*", "original/*"]  # the same weights once more, in another layout
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 Kind = Literal["text", "pictures"]
 Questions = Sequence[str | list[dict]]
@@ -28,8 +30,12 @@ class ChatSource:
     kind: Kind
     """Whether it reads text alone, or pictures or video too."""
 
-    def check(self) -> None:
+    def check(self) -> "ChatSource":
         """Sees that it can be had and answers chats; downloads it where it comes from a hub. Loads no weights.
+
+        Returns:
+            The same with the commit as its revision, where it comes from a hub: what is loaded from it later is what
+            was seen here, though a branch may have moved meanwhile.
 
         Raises:
             ValueError: it cannot; names it and the way out.
@@ -51,6 +57,7 @@ class ChatSource:
             raise ValueError(f"model {self.model!r} has no chat template, so it cannot be asked; name one that has")
         if not list(folder.glob("*.safetensors")):
             raise ValueError(f"model {self.model!r} has no weights as *.safetensors; other formats are not read")
+        return self if self._is_local else replace(self, revision=folder.name)
 
     def load(self, device: str, decoding: Decoding) -> "ChatModel":
         """The model, ready to be asked; bfloat16 on a GPU, float32 on a CPU.
@@ -70,15 +77,20 @@ class ChatSource:
         except Exception as error:
             raise self._refusal(error) from error
 
-    def weights(self) -> dict[str, Path | None]:
-        """What tells the content of weights from a hub: the file that names their commit, None where there is none."""
+    def weights(self) -> dict[str, str | None]:
+        """What tells the content of weights from a hub: the commit, by the key `revision`; None while none is here."""
         import huggingface_hub
 
-        if self.model.startswith(LOCAL_PREFIX):
+        if self._is_local:
             return {}
+        if self.revision and _COMMIT.fullmatch(self.revision):
+            return {"revision": self.revision}
         config = huggingface_hub.try_to_load_from_cache(self.model, "config.json", revision=self.revision)
-        commit = Path(config).parents[2] / "refs" / (self.revision or "main") if isinstance(config, str) else None
-        return {"commit": commit if commit and commit.is_file() else None}
+        return {"revision": Path(config).parent.name if isinstance(config, str) else None}
+
+    @property
+    def _is_local(self) -> bool:
+        return self.model.startswith(LOCAL_PREFIX)
 
     def _class(self) -> Any:
         import transformers
@@ -95,7 +107,7 @@ class ChatSource:
         """The folder with its files, downloaded if need be."""
         import huggingface_hub
 
-        if self.model.startswith(LOCAL_PREFIX):
+        if self._is_local:
             folder = Path(self.model.removeprefix(LOCAL_PREFIX))
             if not (folder / "config.json").is_file():
                 raise ValueError(

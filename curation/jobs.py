@@ -171,18 +171,19 @@ class Curation:
         tables = describe_tables(self.config.scorers)
         for table, description in tables.items():
             claim(self.corpus, "score", table, description)
+        blocked = self._blocked()
         groups = [group for wave in in_waves(self.config.scorers) for group in by_worker(wave)]
-        if not any([self._score_group(*group) for group in groups]):
+        if not any([self._score_group(*group, blocked) for group in groups]):
             self._nothing_to_do("score", *tables)
 
-    def _score_group(self, resources: Resources, scorers: dict[str, Scorer]) -> bool:
+    def _score_group(self, resources: Resources, scorers: dict[str, Scorer], blocked: frozenset[str]) -> bool:
         """Runs scorers that share workers over the parts that one of them lacks; gives whether there were any."""
         corpus, parts = self.corpus, self.corpus.parts("videos")
         lack = {name: [part for part in parts if not corpus.has(table_name(name), part)] for name in scorers}
         todo = sorted({part for parts in lack.values() for part in parts})
         if todo:
             needed = {name: scorer for name, scorer in scorers.items() if lack[name]}
-            task = ScoreTask(corpus, needed, resources, homes(self.config.scorers))
+            task = ScoreTask(corpus, needed, resources, homes(self.config.scorers), blocked)
             self._run_parts(f"score {', '.join(needed)}", task, todo)
         return bool(todo)
 
@@ -190,7 +191,7 @@ class Curation:
         """Job 3."""
         config = self.config
         self._need("videos", "split")
-        for name in dedup.readers(config.dedup, config.scorers):
+        for name in dedup.sources(config.dedup, config.scorers):
             self._need(table_name(name), "score")
         refuse_changed(self.corpus, "dedup", dedup.TABLE, dedup.description(config.dedup, config.scorers))
         if dedup.is_done(self.corpus):

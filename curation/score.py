@@ -12,6 +12,7 @@ from curation.joined import read_mirror
 from curation.proxies import ProxyReader
 from curation.safe_score import SafeScore, score_schema, table_name
 from curation.scorer import Frames, Resources, Scorer
+from curation.source_score import SourceScore
 from curation.tables import Corpus
 from shards.schema import CLIPS
 
@@ -29,6 +30,8 @@ class ScoreTask(PartTask):
     resources: Resources
     homes: Mapping[str, str] = field(default_factory=dict)
     """Column that a scorer reads and another wrote -> table where it stands."""
+    blocked: frozenset[str] = frozenset()
+    """Ids of videos on the block list: no scorer reads them anew."""
 
     @property
     def num_cpus(self) -> float:
@@ -81,10 +84,15 @@ class ScoreWorker(PartWorker):
         clips = self._clips(part, {column for scorer in wanted for column in scorer.reads})
         chunks = self._with_frames(part, clips) if any(s.reads_frames for s in wanted) else _without_frames(clips)
         pieces: dict[str, list[pa.Table]] = {name: [] for name in scores}
+        calls = {name: self._call(part, name, score) for name, score in scores.items()}
         for table, frames in chunks:
-            for name, score in scores.items():
-                pieces[name].append(score(table, frames))
+            for name, call in calls.items():
+                pieces[name].append(call(table, frames))
         return {name: scores[name].whole(tables) for name, tables in pieces.items()}
+
+    def _call(self, part: str, name: str, score: SafeScore) -> SafeScore | SourceScore:
+        reads_video = "path" in self._task.scorers[name].reads
+        return SourceScore(score, self._corpus, part, self._task.blocked) if reads_video else score
 
     def _clips(self, part: str, wanted: set[str]) -> pa.Table:
         """The clips of a part with these columns, wherever they stand, and those that every scoring needs."""

@@ -91,11 +91,11 @@ class Scorer(ABC):
         """
         return None
 
-    def weights(self) -> Mapping[str, Path | None]:
-        """Files whose content decides the scores, by a name: a table remembers their hashes.
+    def weights(self) -> Mapping[str, Path | str | None]:
+        """Files whose content decides the scores, by a name: a table keeps their hashes; a commit stands for itself.
 
-        Files and `local-dir:` folders that a field names need not be told. None stands for a file that is not on this
-        machine, whose content is then not compared.
+        Files and `local-dir:` folders that a field names need not be told. None stands for what is not on this
+        machine. A name that is a field's too replaces it: a branch is remembered as the commit that it stood for.
         """
         return {}
 

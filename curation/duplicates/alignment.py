@@ -13,7 +13,7 @@ MAX_OFFSETS = 8  # those that most pairs of frames tell are tried; a still pictu
 
 
 @dataclass(frozen=True)
-class Sequence128:
+class HashedFrames:
     """The hashed frames of a clip."""
 
     times_s: np.ndarray
@@ -23,11 +23,12 @@ class Sequence128:
 
 
 def distance(
-    left: Sequence128, right: Sequence128, offsets_s: Sequence[float] | np.ndarray, min_overlap: float
+    left: HashedFrames, right: HashedFrames, offsets_s: Sequence[float] | np.ndarray, min_overlap: float
 ) -> float:
     """Smallest mean share of differing bits over the frames that two clips have in common, 0..1.
 
-    A frame of the shorter clip is compared with the one nearest in time of the longer.
+    A frame of the shorter clip is compared with the one nearest in time of the longer. Tried are the offsets that most
+    pairs of frames tell, and those at which the clips begin or end together.
 
     Args:
         left: one clip.
@@ -41,14 +42,14 @@ def distance(
     if min(len(left.times_s), len(right.times_s)) < MIN_FRAMES:
         return np.inf
     tried, votes = np.unique(np.round(offsets_s, 2), return_counts=True)
-    ends = [left.times_s[end] - right.times_s[end] for end in (0, -1)]  # of still pictures, any frames may have met
+    ends = [left.times_s[end] - right.times_s[end] for end in (0, -1)]  # a still's frames match any
     tried = np.unique([*tried[np.argsort(-votes, kind="stable")[:MAX_OFFSETS]], *np.round(ends, 2)])
     if np.ptp(left.times_s) < np.ptp(right.times_s):
         left, right, tried = right, left, -tried
     return min((_at_offset(left, right, offset, min_overlap) for offset in tried), default=np.inf)
 
 
-def _at_offset(longer: Sequence128, shorter: Sequence128, offset_s: float, min_overlap: float) -> float:
+def _at_offset(longer: HashedFrames, shorter: HashedFrames, offset_s: float, min_overlap: float) -> float:
     times = shorter.times_s + offset_s
     after = np.clip(np.searchsorted(longer.times_s, times), 1, len(longer.times_s) - 1)
     is_before = times - longer.times_s[after - 1] <= longer.times_s[after] - times

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from curation.duplicates.alignment import Sequence128, distance
+from curation.duplicates.alignment import HashedFrames, distance
 from curation.duplicates.config import PerceptualConfig
 from curation.duplicates.near_hashes import BITS, near_pairs
 from curation.duplicates.stars import Stars, alone, stars_of_pairs
@@ -31,10 +31,10 @@ class Fingerprints:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    def of(self, clip: int) -> Sequence128:
+    def of(self, clip: int) -> HashedFrames:
         """The frames of one clip."""
         mine = slice(self.starts[clip], self.starts[clip + 1])
-        return Sequence128(self.times_s[mine], self.hashes[mine])
+        return HashedFrames(self.times_s[mine], self.hashes[mine])
 
     def take(self, clips: np.ndarray) -> "Fingerprints":
         """Those of some clips, in that order."""

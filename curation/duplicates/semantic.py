@@ -22,17 +22,18 @@ SLACK = 1e-4  # a product of matrices may be off by this: what it finds near is 
 def semantic_stars(embeddings: np.ndarray, config: SemanticConfig) -> Stars:
     """Groups clips by the cosine of their embeddings, which is the similarity.
 
-    Memory is that of `embeddings` and some tens of MB.
+    Memory is that of `embeddings` and some tens of MB. A clip whose embedding is 0, or not finite throughout,
+    stands alone.
 
     Args:
-        embeddings: float16 or float32 (clips, D), in order of rank; NaN or 0 where there is none.
+        embeddings: float16 or float32 (clips, D), in order of rank.
         config: thresholds and k-means.
     """
     logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it tells which of its builds it tried
     import faiss
 
     faiss.omp_set_num_threads(config.threads)
-    known = np.flatnonzero(np.nan_to_num(embeddings).any(axis=1))
+    known = _known(embeddings)
     stars = alone(len(embeddings))
     for number in range(config.rounds):
         left = np.intersect1d(stars.survivors(), known, assume_unique=True)
@@ -41,6 +42,13 @@ def semantic_stars(embeddings: np.ndarray, config: SemanticConfig) -> Stars:
             _join(found, embeddings, cluster, 1 - config.epsilon)
         stars = stars.then(_among(found, left), left)
     return stars
+
+
+def _known(embeddings: np.ndarray) -> np.ndarray:
+    """The clips whose embedding has a direction, (m,) int64, rising; by chunks, since all at once is as large again."""
+    chunks = (embeddings[start : start + CHUNK] for start in range(0, len(embeddings), CHUNK))
+    known = [np.isfinite(chunk).all(axis=1) & chunk.any(axis=1) for chunk in chunks]
+    return np.flatnonzero(np.concatenate([np.zeros(0, bool), *known]))
 
 
 def _among(stars: Stars, clips: np.ndarray) -> Stars:

@@ -83,8 +83,9 @@ class Frame(Scorer):
         row = self._of_pictures(pictures)
         if len(pictures) == 1:
             return row | {"error": f"one proxy frame: no {', '.join(STEPS)}"}
-        path = (known["frame_difference"] or 0.0) * ((known["num_frames"] or 1) - 1)
-        return row | _of_steps(pictures, path)
+        if known["frame_difference"] is None:
+            return row | _of_steps(pictures, None) | {"error": "no frame_difference: no slideshow"}
+        return row | _of_steps(pictures, known["frame_difference"] * (known["num_frames"] - 1))
 
     def _of_pictures(self, pictures: list[np.ndarray]) -> dict[str, float]:
         import cv2
@@ -103,13 +104,13 @@ class Frame(Scorer):
         return dict(zip(CROP, box, strict=True)) | shares
 
 
-def _of_steps(pictures: list[np.ndarray], path: float) -> dict[str, float]:
+def _of_steps(pictures: list[np.ndarray], path: float | None) -> dict[str, float | None]:
+    """`path` as in `slideshow`, which is null without it."""
     from curation.frame_steps import flicker, frozen_share, residual_cut, slideshow, steps_of
 
     steps = steps_of(pictures)
-    return dict(
-        zip(STEPS, (frozen_share(steps), slideshow(steps, path), flicker(steps), residual_cut(steps)), strict=True)
-    )
+    slides = None if path is None else slideshow(steps, path)
+    return dict(zip(STEPS, (frozen_share(steps), slides, flicker(steps), residual_cut(steps)), strict=True))
 
 
 def _of_one_size(pictures: list[np.ndarray]) -> list[np.ndarray]:

@@ -56,8 +56,9 @@ class Motion(Scorer):
 
     def _of_clip(self, frames: Frames, flow: Flow) -> tuple[float, float, float] | None:
         gray = [(time_s, _gray(picture, self.flow_short_side_px)) for time_s, picture in half_second_steps(frames)]
-        flows = [flow(before, after) for (_, before), (_, after) in pairwise(gray)]
-        return motion_of([time_s for time_s, _ in gray], flows, self.map_short_side_px)
+        pairs = pairwise(picture for _, picture in gray)
+        maps = [averaged(flow(before, after), self.map_short_side_px) for before, after in pairs]
+        return motion_of([time_s for time_s, _ in gray], maps)
 
 
 def motion_columns(name: str, map_short_side_px: int) -> pa.Schema:
@@ -92,22 +93,18 @@ def half_second_steps(frames: Frames) -> Frames:
     return [frames[index] for index in np.unique(nearest)]
 
 
-def motion_of(
-    times_s: Sequence[float], flows: Sequence[np.ndarray], map_short_side_px: int
-) -> tuple[float, float, float] | None:
+def motion_of(times_s: Sequence[float], maps: Sequence[np.ndarray]) -> tuple[float, float, float] | None:
     """Motion, the camera's part and the rest, in map pixels per half a second; None with fewer than two frames.
 
     Args:
         times_s: of the frames.
-        flows: from each frame to the next, float32 (H, W, 2) in pixels.
-        map_short_side_px: of the map to which they are averaged.
+        maps: flow from each frame to the next, `averaged`: float32 (h, w, 2).
     """
-    if not flows:
+    if not maps:
         return None
-    maps = np.stack([_map(flow, map_short_side_px) for flow in flows])
-    camera = camera_part(maps)
-    num_steps = (times_s[-1] - times_s[0]) / STEP_S
-    return _length(maps) / num_steps, _length(camera) / num_steps, _length(maps - camera) / num_steps
+    flow, num_steps = np.stack(maps), (times_s[-1] - times_s[0]) / STEP_S
+    camera = camera_part(flow)
+    return _length(flow) / num_steps, _length(camera) / num_steps, _length(flow - camera) / num_steps
 
 
 def _length(maps: np.ndarray) -> float:
@@ -115,8 +112,11 @@ def _length(maps: np.ndarray) -> float:
     return float(np.linalg.norm(maps, axis=3).mean(axis=(1, 2)).sum())
 
 
-def _map(flow: np.ndarray, short_side_px: int) -> np.ndarray:
-    """Flow averaged over area to a short side, in pixels of the outcome: float32 (h, w, 2)."""
+def averaged(flow: np.ndarray, short_side_px: int) -> np.ndarray:
+    """Flow averaged over area to a short side, in pixels of the outcome: float32 (H, W, 2) to float32 (h, w, 2).
+
+    Done as soon as a flow is known, so that no clip's flows are held together.
+    """
     import cv2
 
     scale = short_side_px / min(flow.shape[:2])

@@ -3,7 +3,6 @@
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +13,7 @@ import pyarrow as pa
 from curation.batches import Batches
 from curation.config import LimitsConfig
 from curation.scorer import Resources, Score, Scorer
-from curation.scorers.motion import STEP_S, motion_columns, motion_of, motion_table
+from curation.scorers.motion import STEP_S, averaged, motion_columns, motion_of, motion_table
 from curation.span_frames import SpanReader
 from shards.video import VideoError
 
@@ -39,8 +38,8 @@ class Raft(Scorer):
     """Short side at which flow is computed, whatever the size of the video; sides are multiples of 8."""
     map_short_side_px: int = 16
     """Short side of the averaged map; the scores are in pixels of this map."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """`auto` takes a GPU where its worker has one."""
+    device: Literal["cpu", "cuda"] = "cuda"
+    """Where the model runs; never guessed, since the last digits differ."""
     threads: int = 1
     """CPU threads, fixed because they change the last digits."""
     batch_size: int = 8
@@ -50,7 +49,7 @@ class Raft(Scorer):
     resources: Resources = Resources()
     """What a worker takes from the cluster."""
 
-    reads = ("path", "start_pts", "end_pts")
+    reads = ("path", "start_pts", "end_pts", "width", "height")
     reads_frames = False
 
     @property
@@ -112,19 +111,16 @@ class Raft(Scorer):
 
     def build(self) -> Score:
         """Loads the model; a process that reads videos starts with the first clip."""
-        import torch
-
-        device = self.device if self.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-        return _RaftScore(self, self._load().to(device), device)
+        return _RaftScore(self, self._load().to(self.device))
 
 
 class _RaftScore:
     """The loaded model."""
 
-    def __init__(self, config: Raft, model: Any, device: str) -> None:
-        self._config, self._model, self._device = config, model, device
+    def __init__(self, config: Raft, model: Any) -> None:
+        self._config, self._model = config, model
         self._batches = Batches(config.batch_size)
-        self._reader = SpanReader(STEP_S, partial(flow_size, config.short_side_px), config.limits)
+        self._reader = SpanReader(STEP_S, config.limits)
         weakref.finalize(self, self._reader.close)
 
     def __call__(self, table: pa.Table, frames: Sequence) -> dict[str, Sequence]:
@@ -140,20 +136,21 @@ class _RaftScore:
         return told | {"error": [error or reason for error, reason in zip(errors, told["error"], strict=True)]}
 
     def _of_clip(self, clip: dict) -> tuple[float, float, float] | None:
-        pictures = self._reader.frames(clip["path"], clip["start_pts"], clip["end_pts"])
+        size = flow_size(self._config.short_side_px, clip["width"], clip["height"])
+        pictures = self._reader.frames(clip["path"], clip["start_pts"], clip["end_pts"], size)
         pairs = [(before, after) for (_, before), (_, after) in pairwise(pictures)]
-        flows = self._batches(self._flow, pairs)
-        return motion_of([time_s for time_s, _ in pictures], flows, self._config.map_short_side_px)
+        return motion_of([time_s for time_s, _ in pictures], self._batches(self._maps, pairs))
 
-    def _flow(self, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Sequence[np.ndarray]:
-        """Flow of pairs of uint8 (H, W, 3) RGB: float32 (n, H, W, 2)."""
+    def _maps(self, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
+        """Averaged flow of pairs of uint8 (H, W, 3) RGB: for each float32 (h, w, 2)."""
         import torch
 
         torch.set_num_threads(self._config.threads)  # each time: it is one setting for all scorers of a worker
-        before, after = (torch.from_numpy(np.stack(side)).to(self._device) for side in zip(*pairs, strict=True))
+        before, after = (torch.from_numpy(np.stack(side)).to(self._config.device) for side in zip(*pairs, strict=True))
         with torch.inference_mode():
             flow = self._model(_signed(before), _signed(after))[-1]  # the last of its refinements
-        return list(flow.permute(0, 2, 3, 1).float().cpu().numpy())
+        flows = flow.permute(0, 2, 3, 1).float().cpu().numpy()
+        return [averaged(one, self._config.map_short_side_px) for one in flows]
 
 
 def _signed(pictures: Any) -> Any:

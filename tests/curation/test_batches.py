@@ -39,6 +39,19 @@ def test_what_does_not_fit_alone_is_told():
         Batches(4)(Machine(0), range(3))
 
 
+@pytest.mark.parametrize("count", [0, 3, 5])
+def test_a_wrong_number_of_results_is_told_at_once(count):
+    calls = []
+
+    def model(batch):
+        calls.append(batch)
+        return [0] * count
+
+    with pytest.raises(RuntimeError, match=rf"model gave {count} results for 4 items"):
+        Batches(4)(model, range(8))
+    assert len(calls) == 1
+
+
 def test_other_errors_are_not_taken_for_lack_of_memory():
     def run(batch):
         raise RuntimeError("broken")

@@ -1,6 +1,8 @@
 """How models of transformers are had, and what is said when they cannot be."""
 
 import json
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import huggingface_hub
@@ -9,7 +11,13 @@ import torch
 from tiny_models import new_language_model, new_video_model, save_chat
 
 from curation.chat_model import ChatSource
+from curation.guard import ConfigChanged, claim, describe
 from curation.next_token import Decoding
+from curation.scorers.summary import Summary
+from curation.scorers.video_caption import VideoCaption
+from curation.tables import Corpus
+
+HUB_NAME, FIRST, SECOND = "someone/something", "1" * 40, "2" * 40
 
 
 @pytest.fixture(scope="module")
@@ -85,17 +93,63 @@ def test_a_hub_that_cannot_be_reached_is_told_with_the_way_out(monkeypatch, tmp_
         ValueError, match=r"'someone/something' cannot be loaded .*local copy: model: local-dir:<folder>"
     ):
         ChatSource("someone/something", None, "text").check()
-    assert ChatSource("someone/something", None, "text").weights() == {"commit": None}
+    assert ChatSource("someone/something", None, "text").weights() == {"revision": None}
 
 
-def test_the_commit_of_a_hub_model_tells_its_weights(monkeypatch, tmp_path):
+@pytest.fixture
+def newest(monkeypatch, tmp_path) -> Callable[[str], None]:
+    """A hub out of reach whose cache has two commits of a model; call it with the one that `main` stands for now."""
     repository = tmp_path / "models--someone--something"
-    for name, text in (("refs/main", "abc"), ("snapshots/abc/config.json", "{}")):
-        (repository / name).parent.mkdir(parents=True, exist_ok=True)
-        (repository / name).write_text(text)
+    for seed, commit in enumerate((FIRST, SECOND)):
+        (repository / "snapshots" / commit).mkdir(parents=True)
+        save_chat(repository / "snapshots" / commit, *new_language_model(seed))
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(huggingface_hub.file_download.constants, "HF_HUB_CACHE", str(tmp_path))
-    assert ChatSource("someone/something", None, "text").weights() == {"commit": repository / "refs/main"}
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+
+    def move_main(commit: str) -> None:
+        (repository / "refs").mkdir(exist_ok=True)
+        (repository / "refs/main").write_text(commit)
+
+    move_main(FIRST)
+    return move_main
+
+
+def test_the_commit_of_a_hub_model_tells_its_weights(newest):
+    assert ChatSource(HUB_NAME, None, "text").weights() == {"revision": FIRST}
+    newest(SECOND)
+    assert ChatSource(HUB_NAME, "main", "text").weights() == {"revision": SECOND}
+    assert ChatSource(HUB_NAME, FIRST, "text").weights() == {"revision": FIRST}, "named, so wherever it lies"
+    assert source(Path("anywhere")).weights() == {}, "named by the configuration itself"
+
+
+def first_weight(scorer: Summary) -> torch.Tensor:
+    return next(scorer.load_chat()._model.parameters())
+
+
+def test_workers_load_the_commit_that_was_there_when_it_was_prepared(newest):
+    scorer = Summary(model=HUB_NAME)
+    scorer.prepare()
+    made = describe(scorer)
+    newest(SECOND)
+    worker = pickle.loads(pickle.dumps(scorer))
+    for mine in (scorer, worker):
+        assert describe(mine) == made
+        torch.testing.assert_close(first_weight(mine), next(new_language_model(0)[0].parameters()))
+    fresh = Summary(model=HUB_NAME)
+    torch.testing.assert_close(first_weight(fresh), next(new_language_model(1)[0].parameters()))
+    scorer.prepare()
+    assert describe(scorer) == describe(fresh) != made, "prepared anew, it is looked up anew"
+
+
+@pytest.mark.parametrize("kind", [Summary, VideoCaption])
+def test_a_table_names_the_commit_and_goes_on_with_it_alone(newest, tmp_path, kind):
+    corpus = Corpus(tmp_path / "corpus")
+    claim(corpus, "score", "scores/a", describe(kind(model=HUB_NAME)))
+    claim(corpus, "score", "scores/a", describe(kind(model=HUB_NAME, revision="main")))
+    newest(SECOND)
+    with pytest.raises(ConfigChanged, match=f"revision was '{FIRST}', is '{SECOND}'"):
+        claim(corpus, "score", "scores/a", describe(kind(model=HUB_NAME)))
+    claim(corpus, "score", "scores/a", describe(kind(model=HUB_NAME, revision=FIRST)))
 
 
 @pytest.mark.parametrize("new", [new_language_model, new_video_model])

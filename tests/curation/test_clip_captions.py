@@ -71,6 +71,13 @@ def test_the_users_come_first_then_scorers_in_the_order_of_the_configuration(cor
     assert "c3" not in clip_captions(corpus, PART, {})
 
 
+def test_what_the_user_brings_is_kept_whatever_it_says(corpus):
+    told = ["!" * 99, "a dog " * 99, "\ufffd", "x" * 9999]
+    rows = [dict(zip(CAPTIONS.names, ("c3", text, "me"), strict=True)) for text in told]
+    corpus.write("captions", PART, from_rows(rows, CAPTIONS), CAPTIONS)
+    assert [caption["text"] for caption in clip_captions(corpus, PART, {})["c3"]] == told
+
+
 def test_only_columns_of_text_are_captions():
     tables = {"caption_z": "scores/z", "caption_b": "scores/a", "caption_a": "scores/a"}
     assert caption_columns(SCORERS) == tables and list(caption_columns(SCORERS)) == list(tables)

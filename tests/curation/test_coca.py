@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from tiny_models import new_coca, save_coca
 
+from curation.guard import describe
 from curation.next_token import Decoding
 from curation.safe_score import SafeScore
 from curation.scorers.coca import Coca
@@ -116,6 +117,22 @@ def test_what_is_no_coca_is_refused_before_any_work(tmp_path):
         Coca(model=f"local-dir:{tmp_path}/nowhere").prepare()
     with pytest.raises(ValueError, match=r"coca_ViT-Q-77.* cannot be loaded"):
         Coca(model="coca_ViT-Q-77").prepare()
+
+
+def test_the_checkpoint_of_a_hub_decides_and_a_local_one_is_named_by_the_configuration(taught, tmp_path, monkeypatch):
+    cache: dict[tuple[str, str], str] = {}
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda repo, name: cache.get((repo, name)))
+    tagged = Coca(pretrained="mscoco_finetuned_laion2b_s13b_b90k")
+    assert tagged.weights() == {"weights": None}
+    before, file = describe(tagged), tmp_path / "open_clip_model.safetensors"
+    told = open_clip.get_pretrained_cfg(tagged.model, tagged.pretrained)
+    cache[told["hf_hub"].rstrip("/"), file.name] = str(file)
+    file.write_bytes(b"one")
+    assert tagged.weights() == {"weights": file}
+    one = describe(tagged)
+    file.write_bytes(b"two")
+    assert len({str(made) for made in (before, one, describe(tagged))}) == 3
+    assert Coca(model=taught).weights() == {} == Coca(pretrained=str(file)).weights()
 
 
 def test_bfloat16_goes_through(taught, monkeypatch):

@@ -1,4 +1,5 @@
 import random
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -7,9 +8,11 @@ from handmade import put_clips, put_scores
 
 from curation import dedup
 from curation.duplicates.config import DedupConfig, PerceptualConfig, SemanticConfig
+from curation.scorer import Score, Scorer
 from curation.scorers.fingerprint import Fingerprint
 from curation.scorers.openclip import OpenClip
 from curation.tables import Corpus
+from shards.schema import field
 
 SCORERS = {"fingerprint": Fingerprint(), "openclip": OpenClip(model="any")}
 ALL_KINDS = DedupConfig(perceptual=PerceptualConfig(), semantic=SemanticConfig(epsilon=0.05))
@@ -162,16 +165,45 @@ def test_a_column_of_a_score_may_rank(tmp_path):
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        (DedupConfig(rank=["aesthetics"]), "dedup.rank: no such column of numbers: aesthetics; there are pixels, "),
-        (DedupConfig(rank=["clip_id"]), "dedup.rank: no such column of numbers: clip_id"),
-        (DedupConfig(semantic=SemanticConfig(embedding="embed")), "dedup.semantic.embedding: no scorer writes .*embed"),
-        (DedupConfig(perceptual=PerceptualConfig(hashes="h")), "dedup.perceptual.hashes: no scorer writes .*`h`"),
+        (
+            DedupConfig(rank=["aesthetics"]),
+            "rank: the column `aesthetics` is written by no scorer.* there are: .*, width, .*, sharpness, .*, pixels$",
+        ),
+        (DedupConfig(rank=["clip_id"]), "rank: the column `clip_id` is of type string.* one number a clip"),
+        (DedupConfig(rank=["clip_embedding"]), "rank: the column `clip_embedding` is of type list<.*halffloat>"),
+        (
+            DedupConfig(semantic=SemanticConfig(embedding="embed")),
+            "semantic.embedding: the column `embed` is written by no scorer.* there are: .*clip_embedding",
+        ),
+        (
+            DedupConfig(semantic=SemanticConfig(embedding="frame_hashes")),
+            "semantic.embedding: the column `frame_hashes` is of type list<.*uint64>. It takes list<halffloat>, or of",
+        ),
+        (DedupConfig(semantic=SemanticConfig(embedding="sharpness")), "`sharpness` is of type float. It takes list<"),
+        (
+            DedupConfig(perceptual=PerceptualConfig(hashes="frame_hash_times_s")),
+            "perceptual.hashes: the column `frame_hash_times_s` is of type list<.*float>. "
+            "It takes list<uint64>; there are: frame_hashes$",
+        ),
+        (
+            DedupConfig(perceptual=PerceptualConfig(hashes="num_frames")),
+            "`num_frames` is of type int32. It takes list<",
+        ),
+        (
+            DedupConfig(perceptual=PerceptualConfig(times="frame_hashes")),
+            "perceptual.times: the column `frame_hashes` is of type list<.*uint64>. It takes list<float>, or of",
+        ),
     ],
 )
-def test_columns_that_nobody_makes_are_refused(config, words):
-    with pytest.raises(ValueError, match=words):
+def test_columns_that_are_not_there_or_of_another_type_are_refused(config, words):
+    with pytest.raises(ValueError, match=rf"^dedup\..*{words}"):
         dedup.check(config, SCORERS)
     dedup.check(ALL_KINDS, SCORERS)
+
+
+def test_where_no_column_would_do_a_scorer_is_asked_for():
+    with pytest.raises(ValueError, match="It takes list<uint64>; there are: none; add a scorer"):
+        dedup.check(DedupConfig(perceptual=PerceptualConfig()), {})
 
 
 def test_a_score_that_is_not_whole_is_refused(tmp_path):
@@ -198,6 +230,48 @@ def test_what_it_was_made_from_tells_settings_and_scorers():
         dedup.description(ALL_KINDS, SCORERS | {"openclip": OpenClip(model="other")}),
     ]
     assert all(other != made for other in others)
-    # A scorer that it does not read is none of its business.
+
+
+@dataclass(frozen=True)
+class Reader(Scorer):
+    """Makes a number of another column; its weights cannot be told where it has a fault."""
+
+    column: str
+    of: str
+    fault: str = ""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.of,)
+
+    @property
+    def writes(self) -> pa.Schema:
+        return pa.schema([field(self.column, pa.float32(), "a number")])
+
+    def weights(self) -> dict:
+        if self.fault:
+            raise ValueError(self.fault)
+        return {}
+
+    def build(self) -> Score:
+        raise NotImplementedError
+
+
+def test_a_scorer_that_it_does_not_read_is_none_of_its_business():
     exact = DedupConfig()
-    assert dedup.description(exact, SCORERS) == dedup.description(exact, {})
+    wrong = {
+        "wrong": Reader("w", "clip_embedding", fault="no such model"),
+        "a": Reader("a", "b"),
+        "b": Reader("b", "a"),
+    }
+    assert dedup.description(exact, SCORERS) == dedup.description(exact, {}) == dedup.description(exact, wrong)
+    assert dedup.description(ALL_KINDS, SCORERS | wrong) == dedup.description(ALL_KINDS, SCORERS)
+    with pytest.raises(ValueError, match="no such model"):
+        dedup.description(DedupConfig(rank=["w"]), SCORERS | wrong)
+
+
+def test_what_a_scorer_that_it_reads_was_made_from_is_told_too():
+    chain = {"c": Reader("c", "b"), "b": Reader("b", "a"), "a": Reader("a", "num_frames")}
+    made = dedup.description(DedupConfig(rank=["c"]), chain)
+    assert isinstance(made, dict) and list(made["made_from"]) == ["scores/c"]
+    assert dedup.description(DedupConfig(rank=["c"]), chain | {"a": Reader("a", "height")}) != made

@@ -62,6 +62,14 @@ def test_a_still_clip_is_frozen_and_no_slideshow():
     assert (scores["frozen_share"], scores["slideshow"]) == (1.0, 0.0)
 
 
+def test_where_split_knows_no_change_from_frame_to_frame_slideshow_is_null():
+    pictures = [picture for picture in pan(3) for _ in range(2)]
+    scores = row(pictures, None)
+    assert scores["slideshow"] is None and scores["error"] == "no frame_difference: no slideshow"
+    assert scores["frozen_share"] == pytest.approx(0.6) and scores["residual_cut"] is not None
+    assert row(pictures, 1.0)["slideshow"] > 0 and row(pictures, 0.0)["slideshow"] == 0
+
+
 def test_one_frame_has_bars_and_exposure_but_no_steps():
     scores = row(pan(1), None, 1)
     assert scores["bar_share"] == 0 and scores["frozen_share"] is None

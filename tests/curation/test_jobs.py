@@ -1,4 +1,4 @@
-"""The job `score`: what stands is left, what is new is done in its order, and what has changed is refused."""
+"""The jobs `score` to `filter`: what stands is left, what is new is done in order, and what has changed is refused."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 from handmade import VIDEO, put_clips, put_videos, split_video
 
-from curation.config import CurateConfig, SplitConfig
+from curation.config import CurateConfig, RuleSet, SplitConfig
+from curation.duplicates.config import DedupConfig
 from curation.engine import Engine
 from curation.guard import ConfigChanged, claim, describe
 from curation.jobs import Curation
@@ -64,11 +65,13 @@ def add_part(corpus: Corpus, part: int) -> None:
 
 @pytest.fixture
 def score(corpus, capsys) -> Callable[..., str]:
-    def score(scorers: dict[str, Scorer], forced: str | None = None, **config) -> str:
-        """Runs the job; gives what it said."""
+    def score(
+        scorers: dict[str, Scorer], forced: str | None = None, jobs: tuple[str, ...] = ("score",), **config
+    ) -> str:
+        """Runs the job, or others; gives what they said."""
         engine = Engine("local", None, corpus.root / "journal")
         config = CurateConfig(engine="local", scorers=scorers, **config)
-        Curation(corpus, config, engine, Screen()).run(["score"], forced, lambda: None)
+        Curation(corpus, config, engine, Screen()).run(jobs, forced, lambda: None)
         return capsys.readouterr().out
 
     return score
@@ -127,4 +130,63 @@ def test_what_is_missing_is_told_before_anything_is_written(corpus, score):
 def test_proxy_frames_of_another_split_are_refused(corpus, score):
     with pytest.raises(ConfigChanged, match=r"clips was made with another configuration: proxy_fps was 2\.0, is 4\.0"):
         score(CHAIN, split=SplitConfig(proxy_fps=4.0))
+    assert not corpus.folder("scores").exists()
+
+
+SETS = {"hq": RuleSet([])}
+BY_A = DedupConfig(rank=["a"])
+
+
+def filtered(corpus: Corpus) -> bool:
+    return corpus.folder("verdicts").exists()
+
+
+def test_filter_refuses_duplicates_that_were_found_with_other_settings_or_scores(corpus, score):
+    score(CHAIN, jobs=("score", "dedup"), dedup=BY_A, sets=SETS)
+    with pytest.raises(ConfigChanged, match=r"scores/dedup was made with .*rank\.0 was 'a', is 'height'.*FORCE=dedup"):
+        score(CHAIN, jobs=("filter",), dedup=DedupConfig(rank=["height"]), sets=SETS)
+    with pytest.raises(ConfigChanged, match=r"scores/dedup was made with .*scores/a\.plus was 1, is 2.*FORCE=dedup"):
+        score(CHAIN | {"a": Sum("a", "num_frames", plus=2)}, jobs=("filter",), dedup=BY_A, sets=SETS)
+    assert not filtered(corpus)
+    assert "filter hq: 6 clips" in score(CHAIN, jobs=("filter",), dedup=BY_A, sets=SETS)
+
+
+def test_filter_refuses_duplicates_that_are_not_whole(corpus, score):
+    score(CHAIN, jobs=("score", "dedup"), dedup=BY_A, sets=SETS)
+    corpus.path("scores/dedup", "part-00001").unlink()
+    with pytest.raises(ValueError, match=r"scores/dedup is not whole, or of an older version: run `dedup` first"):
+        score(CHAIN, jobs=("filter",), dedup=BY_A, sets=SETS)
+    assert not filtered(corpus)
+    assert "filter hq: 6 clips" in score(CHAIN, jobs=("dedup", "filter"), dedup=BY_A, sets=SETS)
+
+
+def test_filter_refuses_duplicates_that_do_not_know_of_new_parts(corpus, score):
+    score(CHAIN, jobs=("score", "dedup"), dedup=BY_A, sets=SETS)
+    add_part(corpus, 2)
+    score(CHAIN)
+    with pytest.raises(ValueError, match="run `dedup` first"):
+        score(CHAIN, jobs=("filter",), dedup=BY_A, sets=SETS)
+    assert not filtered(corpus)
+
+
+def test_filter_refuses_duplicates_that_tell_no_configuration(corpus, score):
+    score(CHAIN, jobs=("score", "dedup"), dedup=BY_A, sets=SETS)
+    (corpus.folder("scores/dedup") / "config.json").unlink()
+    with pytest.raises(ValueError, match="of an older version"):
+        score(CHAIN, jobs=("filter",), dedup=BY_A, sets=SETS)
+    assert not filtered(corpus)
+
+
+@pytest.mark.parametrize(("ranked", "is_anew"), [(BY_A, True), (DedupConfig(), False)])
+def test_forced_scores_make_dedup_run_anew_where_it_reads_them(corpus, score, ranked, is_anew):
+    score(CHAIN, jobs=("score", "dedup"), dedup=ranked, sets=SETS)
+    changed = CHAIN | {"a": Sum("a", "num_frames", plus=5)}
+    said = score(changed, "score", jobs=("score", "dedup", "filter"), dedup=ranked, sets=SETS)
+    assert ("dedup: 6 clips" in said) == is_anew and ("dedup: nothing to do" in said) != is_anew
+    assert "filter hq: 6 clips" in said
+
+
+def test_a_column_by_which_copies_cannot_be_ranked_stops_before_work_starts(corpus, score):
+    with pytest.raises(ValueError, match=r"dedup\.rank: the column `clip_id` is of type string"):
+        score(CHAIN, dedup=DedupConfig(rank=["clip_id"]))
     assert not corpus.folder("scores").exists()

@@ -1,3 +1,4 @@
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,8 @@ from curation.demo.displacement import displacement
 from curation.demo.world import random_scene
 from curation.proxies import ProxyReader
 from curation.read_video import read_video
-from curation.scorers.motion import TOO_FEW, Motion, half_second_steps
+from curation.scorers import motion as scorer
+from curation.scorers.motion import TOO_FEW, Motion, averaged, half_second_steps, motion_of
 from curation.splitters.whole import Whole
 
 FLOWS = ("farneback", "dis")
@@ -137,6 +139,28 @@ def test_one_frame_gives_null_and_a_reason():
 def test_a_strip_of_pixels_takes_no_memory_to_speak_of():
     strip = np.random.default_rng(0).integers(0, 255, (2, 200_000, 3), np.uint8)
     assert measure([(0.0, strip), (0.5, strip)])[0] == pytest.approx(0.0, abs=1e-3)
+
+
+def test_a_flow_is_averaged_and_gone_before_the_next_and_the_score_is_that_of_all(monkeypatch):
+    """Memory does not grow with the flows of a long clip, and not a bit of the scores changes."""
+    living, most, kept = [], [], []
+
+    def build():
+        method = scorer._farneback()
+
+        def flow(before, after):
+            most.append(sum(one() is not None for one in living))
+            made = method(before, after)
+            living.append(weakref.ref(made))
+            kept.append(made.copy())
+            return made
+
+        return flow
+
+    monkeypatch.setitem(scorer.FLOWS, "farneback", build)
+    score = measure(pan(4.0, count=6))
+    assert len(most) == 5 and max(most) == 0
+    assert score == motion_of([k / 2 for k in range(6)], [averaged(flow, 16) for flow in kept])
 
 
 def test_columns_have_doc_and_unit():

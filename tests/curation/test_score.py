@@ -16,7 +16,7 @@ from curation.score import CHUNK_FRAMES, ScoreTask
 from curation.score_order import homes, in_waves
 from curation.scorer import Frames, Misfit, Resources, Score, Scorer
 from curation.tables import Corpus
-from shards.schema import CLIPS, VIDEOS, field, from_rows
+from shards.schema import CLIPS, INPUTS, VIDEOS, field, from_rows
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,8 @@ def corpus(tmp_path) -> Corpus:
     corpus.write("clips", "part-00000", from_rows(clips, CLIPS), CLIPS)
     rows = [dict.fromkeys(VIDEOS.names) | {"video_id": v, "path": f"/{v}.mp4"} for v in VIDEOS_PTS]
     corpus.write("videos", "part-00000", from_rows(rows, VIDEOS), VIDEOS)
+    listed = [dict.fromkeys(INPUTS.names) | {"video_id": v, "path": f"/{v}.mp4"} for v in VIDEOS_PTS]
+    corpus.write("inputs", "part-00000", from_rows(listed, INPUTS), INPUTS)
     write_captions(corpus, Captions(None))
     return corpus
 

@@ -1,14 +1,17 @@
 """Zero-shot labels over stored embeddings, against open_clip asked directly, and in the demo's world."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import open_clip
 import pyarrow as pa
 import pytest
 import torch
+import yaml
 from PIL import Image
 
+from curation.demo.backgrounds import FAMILIES
 from curation.demo.world import random_scene
 from curation.scorer import Misfit
 from curation.scorers.openclip import OpenClip
@@ -34,6 +37,10 @@ def scenes() -> list:
 
 @pytest.fixture(scope="module")
 def embedded(scenes) -> pa.Table:
+    return embed(scenes)
+
+
+def embed(scenes: list) -> pa.Table:
     scorer = OpenClip(model=MODEL)
     captions = pa.table({"captions": pa.array([[]] * len(scenes), pa.list_(pa.string()))})
     columns = scorer.build()(captions, [[(k / 2, scene.frame(k / 2)) for k in range(3)] for scene in scenes])
@@ -55,6 +62,18 @@ def test_it_is_what_open_clip_says_frame_by_frame(scenes, embedded):
                 expected = logits.softmax(dim=-1).mean(dim=0).tolist()
                 assert [columns[f"{name}_{label}"][row] for label in labels] == pytest.approx(expected, abs=5e-3)
     assert columns["error"] == [None] * len(scenes)
+
+
+def test_the_demo_tells_backgrounds():
+    entry = yaml.safe_load(Path("configs/curate/demo.yaml").read_text())["scorers"]["zero_shot"]
+    labels = entry["init_args"]["sets"]["background"]
+    assert list(labels) == list(FAMILIES)
+    scenes = [random_scene(np.random.default_rng([79, k])) for k in range(40)]
+    columns = ZeroShot(**entry["init_args"]).build()(embed(scenes), [()] * len(scenes))
+    given = [columns[f"background_{scene.background}"][row] for row, scene in enumerate(scenes)]
+    likeliest = [max(labels, key=lambda label: columns[f"background_{label}"][row]) for row in range(len(scenes))]
+    right = np.mean([label == scene.background for label, scene in zip(likeliest, scenes, strict=True)])
+    assert right >= 0.75 and np.median(given) >= 0.6, "by chance both are 0.1"
 
 
 def test_probabilities_of_a_set_sum_to_one(embedded):

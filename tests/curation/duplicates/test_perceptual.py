@@ -52,6 +52,26 @@ def test_pieces_do_not_join_through_the_whole_where_they_rank_higher():
     assert grouped(clip(1), clip(1, 0, 10), clip(1, 10, 20)).best.tolist() == [0, 0, 0]
 
 
+def still(frames, start_s=0.0):
+    return start_s + STEP_S * np.arange(frames), film(1, 1).repeat(frames, axis=0)
+
+
+def after(clip, more):
+    """A clip that goes on with frames of another."""
+    return STEP_S * np.arange(len(clip[1]) + len(more[1])), np.concatenate([clip[1], more[1]])
+
+
+def test_still_clips_of_other_lengths_are_duplicates():
+    assert grouped(still(40), still(120)).best.tolist() == [0, 0]
+    assert grouped(still(120, start_s=500.0), clip(2), still(40), still(7)).best.tolist() == [0, 1, 0, 0]
+
+
+def test_clips_that_share_a_still_and_go_on_otherwise_are_duplicates_where_they_share_enough():
+    # Of 40 frames, 10 that differ by a half are 0.125 on the mean, 20 are 0.25.
+    assert grouped(after(still(30), clip(2, 0, 10)), after(still(30), clip(3, 0, 10))).best.tolist() == [0, 0]
+    assert grouped(after(still(20), clip(2)), after(still(20), clip(3))).best.tolist() == [0, 1]
+
+
 def test_hashes_too_far_apart_are_no_duplicates():
     assert grouped(clip(1), clip(1, flips=20)).best.tolist() == [0, 1]
     assert grouped(clip(1), clip(1, flips=20), max_distance=0.2).best.tolist() == [0, 0]

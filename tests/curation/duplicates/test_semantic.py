@@ -1,11 +1,12 @@
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from curation.duplicates.config import SemanticConfig
-from curation.duplicates.semantic import semantic_stars
+from curation.duplicates.semantic import CHUNK, _known, semantic_stars
 
 
 def points(number, width=64, seed=0):
@@ -39,6 +40,24 @@ def test_clips_without_an_embedding_stand_alone():
     assert semantic_stars(vectors, SemanticConfig()).best.tolist() == [0, 1, 2, 3]
     assert semantic_stars(np.empty((3, 0), np.float16), SemanticConfig()).best.tolist() == [0, 1, 2]
     assert semantic_stars(np.zeros((3, 4), np.float16), SemanticConfig()).best.tolist() == [0, 1, 2]
+
+
+def test_an_embedding_with_a_number_that_is_not_finite_matches_nothing_and_harms_no_other():
+    vectors = np.concatenate([points(300), points(300)])
+    vectors[0, 3], vectors[301, 5], vectors[302, 7] = np.nan, np.inf, -np.inf
+    stars = semantic_stars(vectors, SemanticConfig(cluster_size=64))
+    expected = np.concatenate([np.arange(300), np.arange(300)])
+    expected[[300, 301, 302]] = [300, 301, 302]
+    assert stars.best.tolist() == expected.tolist()
+
+
+def test_which_clips_have_an_embedding_is_told_without_a_copy_of_all():
+    vectors = np.ones((100_000, 64), np.float16)  # 12.8 MB
+    vectors[CHUNK] = 0
+    tracemalloc.start()
+    assert np.array_equal(_known(vectors), np.delete(np.arange(100_000), CHUNK))
+    assert tracemalloc.get_traced_memory()[1] < vectors.nbytes / 4
+    tracemalloc.stop()
 
 
 def test_a_chain_does_not_become_one_group():

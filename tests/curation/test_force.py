@@ -1,0 +1,101 @@
+"""Which tables FORCE moves aside: those of the job, and those built on them, no other."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pytest
+from handmade import put_clips, put_dedup, put_scores
+
+from curation import dedup
+from curation.config import CurateConfig
+from curation.duplicates.config import DedupConfig
+from curation.force import force
+from curation.guard import claim
+from curation.score_order import describe_tables
+from curation.scorer import Score, Scorer
+from curation.tables import Corpus
+from shards.schema import CAPTIONS, field
+
+
+@dataclass(frozen=True)
+class Number(Scorer):
+    """Makes a number of a column."""
+
+    column: str
+    of: str
+    plus: int = 0
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.of,)
+
+    @property
+    def writes(self) -> pa.Schema:
+        return pa.schema([field(self.column, pa.float32(), "a number")])
+
+    def build(self) -> Score:
+        raise NotImplementedError
+
+
+# `match` looks at captions, `fit` at what `match` wrote, `size` at neither.
+SCORERS: dict[str, Scorer] = {
+    "match": Number("match", "captions"),
+    "fit": Number("fit", "match"),
+    "size": Number("size", "width"),
+}
+BIGGER: dict[str, Scorer] = SCORERS | {"size": Number("size", "width", plus=1)}
+BY_SIZE, BY_FIT = DedupConfig(rank=["size"]), DedupConfig(rank=["fit"])
+
+
+def standing(root, ranked: DedupConfig) -> Corpus:
+    """A corpus on which all jobs up to `dedup` are done with `SCORERS`."""
+    corpus = Corpus(root)
+    ids = put_clips(corpus, 0, 2)
+    corpus.write("captions", "part-00000", CAPTIONS.empty_table(), CAPTIONS)
+    for table, description in describe_tables(SCORERS).items():
+        name = table.removeprefix("scores/")
+        put_scores(corpus, 0, name, ids, **{name: [1.0, 2.0]})
+        claim(corpus, "score", table, description)
+    put_dedup(corpus, 0, ids)
+    claim(corpus, "dedup", dedup.TABLE, dedup.description(ranked, SCORERS))
+    return corpus
+
+
+def moved(corpus: Corpus, what: str, scorers: dict[str, Scorer], ranked: DedupConfig) -> set[str]:
+    """Forces; gives the tables that are gone."""
+    tables = ["captions", *describe_tables(SCORERS), dedup.TABLE]
+    force(corpus, CurateConfig(scorers=scorers, dedup=ranked), what)
+    assert corpus.parts("clips")
+    return {table.removeprefix("scores/") for table in tables if not corpus.parts(table)}
+
+
+@pytest.mark.parametrize(("ranked", "too"), [(BY_FIT, {"dedup"}), (BY_SIZE, set())])
+def test_new_captions_take_duplicates_along_that_are_ranked_by_them(tmp_path, ranked, too):
+    gone = moved(standing(tmp_path, ranked), "captions", SCORERS, ranked)
+    assert gone == {"captions", "match", "fit"} | too
+
+
+@pytest.mark.parametrize(("ranked", "too"), [(BY_SIZE, {"dedup"}), (BY_FIT, set())])
+def test_a_changed_scorer_takes_duplicates_along_that_read_it(tmp_path, ranked, too):
+    assert moved(standing(tmp_path, ranked), "score", BIGGER, ranked) == {"size"} | too
+
+
+def test_where_no_scorer_has_changed_all_scores_and_the_duplicates_made_of_them_go(tmp_path):
+    for ranked, too in ((BY_SIZE, {"dedup"}), (DedupConfig(), set())):
+        corpus = standing(tmp_path / str(len(too)), ranked)
+        assert moved(corpus, "score", SCORERS, ranked) == set(SCORERS) | too
+
+
+def test_duplicates_of_other_settings_go_with_the_scores(tmp_path):
+    assert moved(standing(tmp_path, BY_SIZE), "score", BIGGER, BY_FIT) == {"size", "dedup"}
+
+
+def test_forced_duplicates_leave_the_scores(tmp_path):
+    assert moved(standing(tmp_path, BY_SIZE), "dedup", SCORERS, BY_SIZE) == {"dedup"}
+
+
+def test_what_is_built_on_a_table_is_moved_before_it(tmp_path, monkeypatch):
+    order: list[str] = []
+    monkeypatch.setattr("curation.force.move_aside", lambda corpus, tables: order.extend(tables))
+    force(standing(tmp_path, BY_FIT), CurateConfig(scorers=SCORERS, dedup=BY_FIT), "captions")
+    assert order == ["stats", "shards", "verdicts", "scores/dedup", "scores/fit", "scores/match", "captions"]
