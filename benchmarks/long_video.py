@@ -3,6 +3,7 @@
 Run as a script it is that process: it prints by how many bytes it grew.
 """
 
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -13,13 +14,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import av
 import numpy as np
 
+from curation.child import ENVIRONMENT
+
 RATE, SIZE = 25, (1280, 720)
 
 
 def growth_bytes(scratch: Path, minutes: int) -> int:
     """Resident memory that a process takes to read so many minutes, at its highest, over that before it began."""
     path = repeat(render_minute(scratch / "minute.mp4"), scratch / f"{minutes}.mp4", minutes)
-    answer = subprocess.run([sys.executable, __file__, str(path)], check=True, capture_output=True, text=True)
+    command, environment = [sys.executable, __file__, str(path)], ENVIRONMENT | os.environ
+    answer = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     path.unlink()
     return int(answer.stdout)
 

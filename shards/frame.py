@@ -10,6 +10,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from av.video.reformatter import Interpolation, VideoReformatter
 
 HDR_TRANSFERS = {16, 18}
@@ -69,7 +70,8 @@ class Frame:
     @cached_property
     def orientation(self) -> Orientation:
         """What brings the stored picture upright."""
-        notes: Any = self.raw.side_data
+        # Not its `side_data`: that and the frame hold each other, and with it megabytes until garbage is collected.
+        notes: Any = SideDataContainer(self.raw)  # type: ignore[call-arg]  # its stub knows no argument
         try:
             return orientation(struct.unpack("=9i", bytes(notes["DISPLAYMATRIX"])))
         except KeyError:

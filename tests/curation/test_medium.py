@@ -20,7 +20,7 @@ from curation.proxies import ProxyReader
 from curation.read_video import read_video
 from curation.splitters.adaptive import Adaptive
 from curation.splitters.whole import Whole
-from shards.frame import Frame
+from shards.frame import Frame, Orientation
 from shards.schema import CLIPS, VIDEOS, from_rows
 from shards.video import VideoError
 
@@ -199,8 +199,14 @@ class Marked:
     """Stands in for a decoded frame."""
 
     def __init__(self, corrupt: bool = False) -> None:
-        self.width, self.height, self.side_data = 96, 64, {}
+        self.width, self.height = 96, 64
         self.key_frame, self.interlaced_frame, self.is_corrupt = False, False, corrupt
+
+
+class Upright(Frame):
+    """One of which no side data need be read."""
+
+    orientation = Orientation()
 
 
 def medium(folder, pts, corrupt=()):
@@ -208,7 +214,7 @@ def medium(folder, pts, corrupt=()):
     found = MediumLog(log)
     for time in pts:
         log.add(small(time, numbered_frame(0)))
-        found.add(Frame(time, Marked(time in corrupt), Fraction(1)))
+        found.add(Upright(time, Marked(time in corrupt), Fraction(1)))
     return found
 
 

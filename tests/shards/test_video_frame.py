@@ -1,3 +1,4 @@
+import gc
 from fractions import Fraction
 from math import cos, radians, sin
 
@@ -53,6 +54,22 @@ def test_the_picture_is_upright_whatever_the_flags(tmp_path, mirrored, turn):
         frame = next(video.frames())
         assert frame.orientation == Orientation(mirrored, turn) and frame.size == (96, 64)
         assert np.abs(frame.rgb(96, 64).astype(int) - corners()).mean() < 12
+
+
+def test_a_frame_that_was_looked_at_goes_when_it_is_let_go(tmp_path):
+    """Not when garbage is collected: by then hundreds of megabytes would lie there."""
+
+    def num_frames() -> int:
+        return sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+
+    path = write_video(tmp_path / "a.mp4", [corners()] * 4)
+    gc.disable()
+    try:
+        with open_video(str(path)) as video:
+            counts = [(frame.size, num_frames())[1] for frame in video.frames()]
+    finally:
+        gc.enable()
+    assert max(counts) - counts[0] <= 1
 
 
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
