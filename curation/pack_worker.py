@@ -1,8 +1,8 @@
-"""Makes shards: cuts and encodes the clips of a plan one by one, in a child that may die without harm."""
+"""Makes shards: cuts the clips of a plan one by one, copied or encoded, in a child that may die without harm."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import get_type_hints
+from dataclasses import dataclass, replace
+from typing import BinaryIO, get_type_hints
 
 from curation.addresses import open_source
 from curation.child import Child, ChildDied
@@ -10,15 +10,22 @@ from curation.child_error import ChildRaised
 from curation.config import LimitsConfig, PackConfig
 from curation.engine import Counts, PartTask, PartWorker
 from curation.joined import KEY
-from curation.pack_plan import set_files
+from curation.pack_plan import MEASURED, set_files
+from curation.scorers.frame import CROP
 from curation.stamp import STAMP, SourceLost, refuse_changed, refuse_common_loss
 from curation.tables import Corpus
-from shards.encode import EncodedClip, EncodeSettings, cut_clip
-from shards.sample import Sample
+from shards.audio import add_audio
+from shards.copy import NotCopyable, copy_clip
+from shards.encode import EncodeSettings, cut_clip
+from shards.fit import Crop
+from shards.mp4 import PackedClip
+from shards.sample import MAPS, Sample
 from shards.schema import FAILURES, from_rows
 from shards.store import parquet_file, read_json, write_table
 from shards.video import VideoError
 from shards.writer import write_shard
+
+MIXED_LINE = 1 / 360  # of a side: a line of proxy frames of the default size
 
 
 def encode_settings(config: PackConfig) -> EncodeSettings:
@@ -30,7 +37,48 @@ def encode_settings(config: PackConfig) -> EncodeSettings:
         gop_frames=config.gop_frames,
         threads=config.encoder_threads,
         short_side_px=config.short_side_px,
+        fps=config.fps,
+        options=config.encoder_options,
     )
+
+
+@dataclass(frozen=True)
+class Way:
+    """How one clip is to be made of its span."""
+
+    copied_frames: int | None = None
+    """Its packets are copied where that gives exactly so many frames; None encodes it."""
+    crop: Crop | None = None
+    """The part of the picture that is kept; None keeps all."""
+    audio: bool = False
+    """Whether its sound is kept."""
+
+
+def way_of(row: dict, config: PackConfig) -> Way:
+    """How the clip of a row of the plan is to be made.
+
+    Raises:
+        VideoError: its bars are to be cut off, and are not known.
+    """
+    copied_frames = row["num_frames"] if config.mode == "copy" else None
+    crop = crop_of(dict(row["scores"])) if config.crop_bars else None
+    return Way(copied_frames, crop, config.audio == "copy")
+
+
+def crop_of(scores: dict[str, float]) -> Crop | None:
+    """The picture inside its bars, less one line of a proxy frame at each bar, which may be of both; None without bars.
+
+    Raises:
+        VideoError: a score is missing.
+    """
+    missing = [name for name in CROP if name not in scores]
+    if missing:
+        raise VideoError(f"its black bars are not known: no score {', '.join(missing)}")
+    left, top, right, bottom = (scores[name] for name in CROP)
+    starts = [side + MIXED_LINE * (side > 0) for side in (left, top)]
+    ends = [side - MIXED_LINE * (side < 1) for side in (right, bottom)]
+    crop = Crop(*starts, *ends)
+    return None if crop == Crop(0, 0, 1, 1) else crop
 
 
 @dataclass(frozen=True)
@@ -62,7 +110,7 @@ class PackWorker(PartWorker):
 
     def __init__(self, task: PackTask) -> None:
         self._files, self._limits = set_files(task.corpus, task.set_name), task.limits
-        self._settings = encode_settings(task.config)
+        self._config, self._settings = task.config, encode_settings(task.config)
         limits = task.limits
         self._child = Child(limits.wall_s, limits.attempts, memory_bytes=limits.memory_bytes)
 
@@ -70,15 +118,17 @@ class PackWorker(PartWorker):
         """Writes the shard and lists the clips that failed; the index comes last."""
         with parquet_file(self._files.plan(part)) as plan:
             rows = plan.read().to_pylist()
-        index = write_shard(self._files.tar(part), self._samples(part, rows))
-        failed = len(rows) - len(index)
-        return {"packed": len(index), "failed": failed, "retried": self._child.take_retried()}
+        ways: list[str] = []
+        index = write_shard(self._files.tar(part), self._samples(part, rows, ways))
+        counts: Counts = {"packed": len(index), "failed": len(rows) - len(index), "retried": self._child.take_retried()}
+        return counts | ({"copied": ways.count("copy")} if self._config.mode == "copy" else {})
 
     def close(self) -> None:
         """Ends the child."""
         self._child.close()
 
-    def _samples(self, part: str, rows: list[dict]) -> Iterator[Sample]:
+    def _samples(self, part: str, rows: list[dict], ways: list[str]) -> Iterator[Sample]:
+        """Every clip that can be had; adds to `ways` how each was made."""
         failures = []
         for row in rows:
             try:
@@ -86,13 +136,14 @@ class PackWorker(PartWorker):
             except VideoError as error:
                 failures.append({KEY: row["key"], "error": str(error)})
                 continue
-            measured = {"fps": clip.fps, "width": clip.width, "height": clip.height}
+            ways.append(clip.made_by)
+            measured = {name: getattr(clip, name) for name in (*MEASURED, "num_frames")}
             told = {name: value for name, value in row.items() if name not in STAMP}
-            yield Sample(row["key"], clip.video, told | measured | {"scores": dict(row["scores"])})
+            yield Sample(row["key"], clip.video, told | measured | {name: dict(row[name]) for name in MAPS})
         # Here, since the writer takes all samples before it writes the index: a shard that stands has its failures.
         write_table(self._files.failures(part), from_rows(failures, FAILURES), FAILURES)
 
-    def _cut(self, part: str, row: dict) -> EncodedClip:
+    def _cut(self, part: str, row: dict) -> PackedClip:
         """The clip with exactly the frames that were scored.
 
         Raises:
@@ -109,8 +160,8 @@ class PackWorker(PartWorker):
         except SourceLost as loss:
             refuse_common_loss(loss, self._planned(part))
             raise VideoError(str(loss.strerror)) from loss
-        if clip.num_frames != row["num_frames"]:
-            raise VideoError(f"other frames than were scored: {clip.num_frames}, not {row['num_frames']}")
+        if clip.num_source_frames != row["num_frames"]:
+            raise VideoError(f"other frames than were scored: {clip.num_source_frames}, not {row['num_frames']}")
         return clip
 
     def _planned(self, first: str) -> Iterator[dict]:
@@ -119,27 +170,43 @@ class PackWorker(PartWorker):
             with parquet_file(self._files.plan(part)) as plan:
                 yield from plan.read(["path", "video_id", *STAMP]).to_pylist()
 
-    def _try(self, row: dict) -> EncodedClip:
+    def _try(self, row: dict) -> PackedClip:
         """Cuts in the child; what is raised there is final, a death of the child is tried again up to the limit."""
-        span = (row["path"], row["start_pts"], row["end_pts"])
+        span, way = (row["path"], row["start_pts"], row["end_pts"]), way_of(row, self._config)
         try:
-            return self._child.call(cut_listed, *span, self._settings, self._limits, read=_clip)
+            return self._child.call(cut_listed, *span, self._settings, self._limits, way, read=_clip)
         except (ChildDied, ChildRaised) as error:  # whatever a poisonous file provokes costs this clip alone
             raise VideoError(str(error)) from error
 
 
-def _clip(answer: dict) -> EncodedClip:
+def _clip(answer: dict) -> PackedClip:
     """The clip, if it is one: a child that a poisonous file has taken over may say anything."""
-    clip = EncodedClip(**answer)
-    if [type(value) for value in vars(clip).values()] != list(get_type_hints(EncodedClip).values()):
+    clip = PackedClip(**answer)
+    if [type(value) for value in vars(clip).values()] != list(get_type_hints(PackedClip).values()):
         raise TypeError("no clip")
     return clip
 
 
-def cut_listed(path: str, start_pts: int, end_pts: int, settings: EncodeSettings, limits: LimitsConfig) -> EncodedClip:
-    """As `cut_clip`, of a local file or of one at an address; runs in the child.
+def cut_listed(
+    path: str, start_pts: int, end_pts: int, settings: EncodeSettings, limits: LimitsConfig, way: Way = Way()
+) -> PackedClip:
+    """Cuts a clip out of a local file or one at an address; runs in the child.
 
     A shard holds clips of many videos, mixed; so copies are kept for the other clips of the same video.
     """
     with open_source(path, limits.max_copy_bytes, keep_copy=True) as source:
-        return cut_clip(source, start_pts, end_pts, settings, limits.max_pixels)
+        clip = _copied_or_encoded(source, (start_pts, end_pts), settings, limits.max_pixels, way)
+        if not way.audio:
+            return clip
+        return replace(clip, video=add_audio(clip.video, source, start_pts, end_pts, limits.max_pixels))
+
+
+def _copied_or_encoded(
+    source: str | BinaryIO, span: tuple[int, int], settings: EncodeSettings, max_pixels: int, way: Way
+) -> PackedClip:
+    if way.copied_frames is None:
+        return cut_clip(source, *span, settings, max_pixels, crop=way.crop)
+    try:
+        return copy_clip(source, *span, way.copied_frames, max_pixels)
+    except NotCopyable as reason:
+        return replace(cut_clip(source, *span, settings, max_pixels), made_by=f"encode: {reason}")

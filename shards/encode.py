@@ -1,13 +1,10 @@
-"""Encodes an mp4 in memory: a span cut out of a video, frame for frame and at the frames' true times, or pictures.
+"""Encodes an mp4 in memory: a span cut out of a video, frame for frame or at an even rate, or pictures."""
 
-Frames of a video stay YUV on the way and are turned upright; all end as `yuv420p` of limited range.
-"""
-
-import io
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain, pairwise
+from math import ceil
 from typing import BinaryIO
 
 import av
@@ -15,16 +12,19 @@ import numpy as np
 from av.container import OutputContainer
 from av.error import FFmpegError
 from av.video.frame import PictureType
-from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange
 
-from shards.frame import Frame, Orientation
+from shards.fit import PIXEL_FORMAT, Crop, Fit
+from shards.frame import Frame
+from shards.mp4 import PackedClip, new_mp4
 from shards.video import MAX_PIXELS, VideoError, open_video
 
-PIXEL_FORMAT = "yuv420p"
-SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+ENCODER_OPTIONS = {"flags": "+bitexact+frame_duration"}
 # Macroblock trees off: with AVX-512, x264's give other bytes from run to run. It costs about 5 % at equal PSNR.
-ENCODER_OPTIONS = {"flags": "+bitexact+frame_duration", "mbtree": "0"}
-MUXER_OPTIONS = {"fflags": "+bitexact", "movflags": "+faststart"}
+OF_ENCODER = {"libx264": {"mbtree": "0"}}
+MAX_RATE = 1000
+
+Fitting = Callable[[Frame], av.VideoFrame]
 
 
 @dataclass(frozen=True)
@@ -33,31 +33,20 @@ class EncodeSettings:
 
     codec: str = "libx264"
     """libav's name of an encoder whose stream mp4 can hold."""
-    crf: int = 18
-    """Constant rate factor: lower is better and larger."""
-    preset: str = "veryfast"
-    """Encoder preset."""
+    crf: int | None = 18
+    """Constant rate factor: lower is better and larger; None for encoders that know none."""
+    preset: str | None = "veryfast"
+    """Encoder preset; None for encoders that know none."""
     gop_frames: int = 12
     """Largest distance of keyframes."""
     threads: int = 1
     """Threads of the encoder; the bytes depend on it."""
     short_side_px: int | None = None
     """Frames are scaled down to this short side; None keeps their size."""
-
-
-@dataclass(frozen=True)
-class EncodedClip:
-    """A packed video and what was measured on it."""
-
-    video: bytes
-    """The mp4 file."""
-    fps: float
-    """Frames over the seconds of the span."""
-    num_frames: int
-    width: int
-    """Pixels; even."""
-    height: int
-    """Pixels; even."""
+    fps: float | None = None
+    """Frames are taken at this even rate, those that are shown then; None keeps all and their times."""
+    options: dict[str, str] = field(default_factory=dict)
+    """More options of the encoder, by libav's names."""
 
 
 def cut_clip(
@@ -67,10 +56,12 @@ def cut_clip(
     settings: EncodeSettings,
     max_pixels: int = MAX_PIXELS,
     threads: int = 1,
-) -> EncodedClip:
+    crop: Crop | None = None,
+) -> PackedClip:
     """Encodes the frames with start_pts <= pts < end_pts.
 
-    The first frame comes out at time 0; all others keep their distance to it. Sound is left out.
+    The first frame comes out at time 0; all others keep their distance to it, or follow at the rate of `settings.fps`.
+    Sound is left out.
 
     Args:
         source: path of a local video file, or a seekable file, which stays open.
@@ -79,24 +70,30 @@ def cut_clip(
         settings: how to encode.
         max_pixels: frames with more pixels are refused.
         threads: of the decoder; 0 lets it choose.
+        crop: the part of the picture that is kept; None keeps all.
 
     Raises:
         VideoError: the file cannot be read, a frame is too large, the span holds no frame, or the encoder refuses
             a frame.
     """
     with open_video(source, threads, max_pixels) as video:
-        frames = video.frames(start_pts, end_pts)
+        frames = _Counted(video.frames(start_pts, end_pts))
         first = next(frames, None)
         if first is None:
             raise VideoError(f"no frame in the span: {start_pts} to {end_pts} ticks of {video.info.time_base} s")
-        size = packed_size(first.size, settings.short_side_px)
-        pictures = _pictures(chain([first], frames), end_pts, _Fit(*size))
+        fit, time_base, rate = Fit(first, settings.short_side_px, crop), video.info.time_base, video.info.frame_rate
+        pictures = _pictures(chain([first], frames), end_pts, fit)
+        if settings.fps:
+            rate = _rate(settings.fps)
+            pictures = _at_rate(chain([first], frames), end_pts, fit, rate * time_base)
+            time_base = 1 / rate
         try:
-            data, num_frames = _encode(pictures, video.info.time_base, video.info.frame_rate, settings)
+            data, num_frames = _encode(pictures, time_base, rate, settings)
         except FFmpegError as error:
             raise VideoError(f"cannot be encoded: {error}") from error
-    seconds = (end_pts - start_pts) * video.info.time_base
-    return EncodedClip(data, float(num_frames / seconds), num_frames, *size)
+        seconds = (end_pts - start_pts) * video.info.time_base
+    fps = float(rate if settings.fps else num_frames / seconds)
+    return PackedClip(data, fps, num_frames, *fit.size, frames.number, "encode")
 
 
 def encode_frames(frames: np.ndarray, fps: Fraction | float, settings: EncodeSettings) -> bytes:
@@ -105,7 +102,7 @@ def encode_frames(frames: np.ndarray, fps: Fraction | float, settings: EncodeSet
     Args:
         frames: (T, H, W, 3) uint8 RGB, T > 0; odd sides are scaled to the even size below.
         fps: frames a second, > 0; a float is taken as the fraction of at most 1001 that is nearest.
-        settings: how to encode.
+        settings: how to encode; its `fps` does not matter here.
 
     Returns:
         The mp4 file.
@@ -115,14 +112,13 @@ def encode_frames(frames: np.ndarray, fps: Fraction | float, settings: EncodeSet
     """
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3 or not frames.size:
         raise ValueError(f"frames are uint8 (T, H, W, 3), not {frames.dtype} {frames.shape}")
-    rate = Fraction(fps).limit_denominator(1001)
-    if rate <= 0:
-        raise ValueError(f"{fps} frames a second cannot be encoded")
+    rate = _rate(fps)
     raws = (av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24") for picture in frames)
     upright = (Frame(pts, raw, Fraction(1)) for pts, raw in enumerate(raws))
-    size = packed_size((frames.shape[2], frames.shape[1]), settings.short_side_px)
+    first = next(upright)
+    pictures = _pictures(chain([first], upright), len(frames), Fit(first, settings.short_side_px))
     try:
-        return _encode(_pictures(upright, len(frames), _Fit(*size)), 1 / rate, rate, settings)[0]
+        return _encode(pictures, 1 / rate, rate, settings)[0]
     except FFmpegError as error:
         raise ValueError(f"cannot be encoded: {error}") from error
 
@@ -131,11 +127,14 @@ def check_settings(settings: EncodeSettings) -> None:
     """Encodes one black picture, so that wrong settings are found before any work.
 
     Raises:
-        ValueError: this libav has no such encoder, mp4 cannot hold its stream, or the encoder refuses a value.
+        ValueError: this libav has no such encoder, mp4 cannot hold its stream, or the encoder refuses a value or does
+            not know an option.
     """
     if settings.short_side_px is not None and settings.short_side_px < 2:
         raise ValueError(f"short_side_px: {settings.short_side_px} is not at least 2")
-    black = av.VideoFrame.from_ndarray(np.zeros((96, 64), np.uint8), format=PIXEL_FORMAT)
+    if settings.fps is not None:
+        _rate(settings.fps)
+    black = av.VideoFrame.from_ndarray(np.zeros((192, 128), np.uint8), format=PIXEL_FORMAT)
     black.pts = 0
     try:
         _encode([black], Fraction(1, 25), Fraction(25), settings)
@@ -143,77 +142,66 @@ def check_settings(settings: EncodeSettings) -> None:
         raise ValueError(f"the encoder {settings.codec} does not work with {settings}: {error}") from error
 
 
-def packed_size(size: tuple[int, int], short_side_px: int | None) -> tuple[int, int]:
-    """Width and height of a packed video: scaled to the short side, never enlarged, even, at least two pixels.
-
-    Args:
-        size: width and height as displayed, pixels.
-        short_side_px: the short side wanted; None keeps the size.
-    """
-    scale = min(1.0, short_side_px / min(size)) if short_side_px else 1.0
-    width, height = (max(2, int(side * scale / 2 + 1e-9) * 2) for side in size)
-    return width, height
-
-
-class _Fit:
-    """Brings frames upright, to one size, and to the packed pixel format."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self._size, self._reformatter = (width, height), VideoReformatter()
-
-    def __call__(self, frame: Frame) -> av.VideoFrame:
-        turned = frame.rotation_deg % 180 != 0
-        width, height = reversed(self._size) if turned else self._size
-        pixels = frame.raw.format
-        picture = self._reformatter.reformat(
-            frame.raw,
-            width,
-            height,
-            format=PIXEL_FORMAT,
-            interpolation=SCALING,
-            # RGB has no matrix of its own: take the one that players assume where none is told, and tell it.
-            dst_colorspace=Colorspace.ITU601 if pixels.is_rgb or pixels.has_palette else None,
-            dst_color_range=ColorRange.MPEG,
-            threads=1,
-        )
-        return _upright(picture, frame)
+def _rate(fps: Fraction | float) -> Fraction:
+    """Frames a second as a fraction of small numbers; those of television, like 23.976, are over 1001."""
+    if not 0 < fps <= MAX_RATE:
+        raise ValueError(f"fps: {fps} frames a second cannot be encoded; give a number above 0, at most {MAX_RATE}")
+    television = Fraction(round(fps * 1.001) * 1000, 1001)
+    rate = television if abs(television - fps) < 1e-4 * fps else Fraction(fps).limit_denominator(1001)
+    if not rate:
+        raise ValueError(f"fps: {fps} frames a second are too few")
+    return rate
 
 
-def _upright(picture: av.VideoFrame, frame: Frame) -> av.VideoFrame:
-    """The picture mirrored and turned as the frame demands, plane by plane."""
-    if frame.orientation == Orientation():
-        return picture
-    width, height = picture.width, picture.height
-    luma, chroma = width * height, width * height // 4
-    values = np.split(picture.to_ndarray().ravel(), [luma, luma + chroma])
-    shapes = [(height, width), (height // 2, width // 2), (height // 2, width // 2)]
-    planes = [frame.upright(v.reshape(shape)) for v, shape in zip(values, shapes, strict=True)]
-    stacked = np.concatenate([plane.ravel() for plane in planes], dtype=np.uint8).reshape(-1, planes[0].shape[1])
-    turned = av.VideoFrame.from_ndarray(stacked, format=PIXEL_FORMAT)
-    for tag in ("colorspace", "color_range", "color_trc", "color_primaries"):
-        setattr(turned, tag, getattr(picture, tag))
-    return turned
+class _Counted(Iterator[Frame]):
+    """Frames, and how many of them went by."""
+
+    def __init__(self, frames: Iterator[Frame]) -> None:
+        self._frames, self.number = frames, 0
+
+    def __next__(self) -> Frame:
+        frame = next(self._frames)
+        self.number += 1
+        return frame
 
 
-def _pictures(frames: Iterable[Frame], end_pts: int, fit: _Fit) -> Iterator[av.VideoFrame]:
-    """Fitted frames, timed from the first one; each lasts until the next, the last one until `end_pts`."""
+def _lasting(frames: Iterable[Frame], end_pts: int) -> Iterator[tuple[Frame, int, int]]:
+    """Each frame with the ticks from the first one on at which it is shown; the last one until `end_pts`."""
     start_pts = None
     for frame, following in pairwise(chain(frames, [None])):
         assert frame is not None
         start_pts = frame.pts if start_pts is None else start_pts
-        picture = fit(frame)
-        picture.pts = frame.pts - start_pts
-        picture.duration = (end_pts if following is None else following.pts) - frame.pts
-        picture.pict_type = PictureType.NONE  # else the encoder copies the source's keyframes
-        yield picture
+        yield frame, frame.pts - start_pts, (end_pts if following is None else following.pts) - start_pts
+
+
+def _pictures(frames: Iterable[Frame], end_pts: int, fit: Fitting) -> Iterator[av.VideoFrame]:
+    """Fitted frames, each at its own time."""
+    for frame, shown, gone in _lasting(frames, end_pts):
+        yield _timed(fit(frame), shown, gone - shown)
+
+
+def _at_rate(frames: Iterable[Frame], end_pts: int, fit: Fitting, per_tick: Fraction) -> Iterator[av.VideoFrame]:
+    """Fitted frames that are shown at the times 0, 1, 2 ...; a tick of the source is `per_tick` of these."""
+    for frame, shown, gone in _lasting(frames, end_pts):
+        numbers = range(ceil(shown * per_tick), ceil(gone * per_tick))
+        picture = fit(frame) if numbers else None
+        for number in numbers:
+            assert picture is not None
+            yield _timed(picture, number, 1)
+
+
+def _timed(picture: av.VideoFrame, pts: int, duration: int) -> av.VideoFrame:
+    picture.pts, picture.duration = pts, duration
+    picture.pict_type = PictureType.NONE  # else the encoder copies the source's keyframes
+    return picture
 
 
 def _encode(
     pictures: Iterable[av.VideoFrame], time_base: Fraction, rate: Fraction, settings: EncodeSettings
 ) -> tuple[bytes, int]:
     """The mp4 file and its number of frames; all pictures have the size of the first."""
-    buffer, stream, num_frames = io.BytesIO(), None, 0
-    with av.open(buffer, "w", "mp4", options=MUXER_OPTIONS, io_open=lambda *_: _Reread(buffer)) as container:
+    stream, num_frames = None, 0
+    with new_mp4(time_base) as (buffer, container):
         for picture in pictures:
             stream = stream or _add_stream(container, picture, time_base, rate, settings)
             picture.time_base = time_base
@@ -221,6 +209,8 @@ def _encode(
             num_frames += 1
         if stream:
             container.mux(stream.encode())
+    if stream and stream.codec_context.options:  # what is left of them
+        raise ValueError(f"{settings.codec} does not know {', '.join(stream.codec_context.options)}")
     return buffer.getvalue(), num_frames
 
 
@@ -231,7 +221,9 @@ def _add_stream(
     rate: Fraction,
     settings: EncodeSettings,
 ) -> av.VideoStream:
-    options = {"crf": str(settings.crf), "preset": settings.preset, **ENCODER_OPTIONS}
+    told = {"crf": settings.crf, "preset": settings.preset}
+    options = {name: str(value) for name, value in told.items() if value is not None}
+    options |= ENCODER_OPTIONS | OF_ENCODER.get(settings.codec, {}) | settings.options
     stream = container.add_stream(settings.codec, rate=rate, options=options, time_base=time_base)
     assert isinstance(stream, av.VideoStream)
     codec = stream.codec_context
@@ -240,23 +232,3 @@ def _add_stream(
     codec.color_range, codec.colorspace = ColorRange.MPEG, like.colorspace
     codec.color_trc, codec.color_primaries = like.color_trc, like.color_primaries
     return stream
-
-
-class _Reread:
-    """A second view of the file being written: to put the index in front, libav reads it while it writes on."""
-
-    def __init__(self, buffer: io.BytesIO) -> None:
-        self._buffer, self._position = buffer, 0
-
-    def read(self, size: int) -> bytes:
-        data = bytes(self._buffer.getbuffer()[self._position : self._position + size])
-        self._position += len(data)
-        return data
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._buffer.getbuffer().nbytes}[whence]
-        self._position = base + offset
-        return self._position
-
-    def tell(self) -> int:
-        return self._position

@@ -7,7 +7,7 @@ import pytest
 from av.video.frame import PictureType
 from footage import noise_scene, number_of, numbered_frame, write_video
 
-from shards.encode import EncodeSettings, check_settings, cut_clip, encode_frames, packed_size
+from shards.encode import EncodeSettings, check_settings, cut_clip, encode_frames
 from shards.video import VideoError, open_video
 
 PLAIN = EncodeSettings()
@@ -76,79 +76,6 @@ def test_keyframes_stand_where_we_set_them_and_not_where_the_source_had_them(tmp
     assert [k for k, (_, frame) in enumerate(decoded(clip)) if frame.key_frame] == [0, 12, 24]
 
 
-@pytest.mark.parametrize("turn", [0, 90, 180, 270])
-def test_rotation_is_baked_in(tmp_path, turn):
-    upright = np.zeros((64, 96, 3), np.uint8)
-    upright[:32, :48, 0], upright[:32, 48:, 1], upright[32:, :48, 2] = 220, 220, 220  # red, green; blue, black
-    stored = np.ascontiguousarray(np.rot90(upright, turn // 90))  # turned counterclockwise, flagged to turn back
-    path = write_video(tmp_path / "a.mp4", [stored] * 4, rotation_deg=turn)
-    clip = cut(path, 0, 4)
-    frame = decoded(clip)[0][1]
-    assert (clip.width, clip.height, frame.width, frame.height, frame.rotation) == (96, 64, 96, 64, 0)
-    picture = frame.to_ndarray(format="rgb24").astype(int)
-    corners = [picture[8:24, 8:40], picture[8:24, 56:88], picture[40:56, 8:40], picture[40:56, 56:88]]
-    means = [corner.mean(axis=(0, 1)) for corner in corners]
-    assert [int(mean.argmax()) if mean.max() > 150 else None for mean in means] == [0, 1, 2, None]
-
-
-@pytest.mark.parametrize("turn", [0, 90, 180, 270])
-def test_a_mirror_is_baked_in(tmp_path, turn):
-    upright = np.zeros((64, 96, 3), np.uint8)
-    upright[:32, :48, 0], upright[:32, 48:, 1], upright[32:, :48, 2] = 220, 220, 220  # red, green; blue, black
-    stored = np.ascontiguousarray(np.rot90(upright, turn // 90)[:, ::-1])
-    cos, sin = ((1, 0), (0, 1), (-1, 0), (0, -1))[turn // 90]
-    matrix = [number * 2**16 for number in (-cos, -sin, 0, -sin, cos, 0)] + [0, 0, 2**30]
-    path = write_video(tmp_path / "a.mp4", [stored] * 4, matrix=matrix)
-    clip = cut(path, 0, 4)
-    picture = decoded(clip)[0][1].to_ndarray(format="rgb24").astype(int)
-    assert picture.shape == (64, 96, 3)
-    corners = [picture[8:24, 8:40], picture[8:24, 56:88], picture[40:56, 8:40], picture[40:56, 56:88]]
-    means = [corner.mean(axis=(0, 1)) for corner in corners]
-    assert [int(mean.argmax()) if mean.max() > 150 else None for mean in means] == [0, 1, 2, None]
-
-
-def write_colours(path, codec, pixel_format, size, **tags):
-    """Three frames, left (200, 60, 40), right (30, 90, 180), in any pixel format."""
-    picture = np.zeros((size[1], size[0], 3), np.uint8)
-    picture[:, : size[0] // 2], picture[:, size[0] // 2 :] = (200, 60, 40), (30, 90, 180)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=10)
-        stream.width, stream.height, stream.pix_fmt = *size, pixel_format
-        for key, value in tags.items():
-            setattr(stream.codec_context, key, value)
-        for number in range(3):
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame = frame.reformat(format=pixel_format, dst_color_range=tags.get("color_range"))
-            frame.pts = number
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
-
-
-SOURCES = {
-    "gif, odd size": ("a.gif", "gif", "rgb8", (97, 65), {}),
-    "10 bit": ("a.mp4", "libx264", "yuv420p10le", (96, 64), {}),
-    "alpha": ("a.mov", "png", "rgba", (97, 64), {}),
-    "full range": ("a.mkv", "mjpeg", "yuvj420p", (96, 65), {"color_range": 2}),
-    "odd size": ("a.avi", "mpeg4", "yuv420p", (97, 65), {}),
-    "full chroma": ("a.mkv", "ffv1", "yuv444p", (97, 65), {}),
-    "plain": ("a.mp4", "libx264", "yuv420p", (96, 64), {}),
-}
-
-
-@pytest.mark.parametrize("source", SOURCES)
-def test_any_pixel_format_ends_as_playable_video_of_the_same_colours(tmp_path, source):
-    name, codec, pixel_format, size, tags = SOURCES[source]
-    clip = cut(write_colours(tmp_path / name, codec, pixel_format, size, **tags), 0, 3)
-    frame = decoded(clip)[1][1]
-    assert (frame.format.name, frame.width, frame.height) == ("yuv420p", 96, 64)
-    assert frame.color_range in (0, 1), "limited, said or by default, whatever the source was"
-    picture = frame.to_ndarray(format="rgb24").astype(int)
-    tolerance = 24 if pixel_format == "rgb8" else 6  # rgb8 knows 8 reds and 4 blues
-    assert np.abs(picture[8:56, 8:40].mean(axis=(0, 1)) - (200, 60, 40)).max() < tolerance
-    assert np.abs(picture[8:56, 56:88].mean(axis=(0, 1)) - (30, 90, 180)).max() < tolerance
-
-
 def test_equal_input_gives_equal_bytes(tmp_path):
     path = write_video(tmp_path / "a.mp4", noise_scene(3, 30, shift_px=0.7, size=(200, 200)), bf="2")
     clips = []
@@ -163,22 +90,6 @@ def test_equal_input_gives_equal_bytes(tmp_path):
 def test_the_index_of_the_mp4_stands_in_front(tmp_path):
     video = cut(write_video(tmp_path / "a.mp4", [numbered_frame(k) for k in range(5)]), 0, 5).video
     assert 0 < video.find(b"moov") < video.find(b"mdat")
-
-
-@pytest.mark.parametrize(
-    ("size", "short_side", "wanted"),
-    [
-        ((160, 120), 60, (80, 60)),
-        ((120, 160), 60, (60, 80)),
-        ((160, 120), 500, (160, 120)),
-        ((161, 121), None, (160, 120)),
-        ((1920, 1080), 360, (640, 360)),
-        ((1, 1), None, (2, 2)),
-        ((854, 480), 240, (426, 240)),
-    ],
-)
-def test_packed_sizes_are_even_and_never_larger(size, short_side, wanted):
-    assert packed_size(size, short_side) == wanted
 
 
 def test_scaling_to_a_short_side(tmp_path):
@@ -197,12 +108,86 @@ def test_what_cannot_be_cut_says_why(tmp_path):
         cut_clip(str(path), 0, 10**6, EncodeSettings(preset="veryfastt"))
 
 
-@pytest.mark.parametrize("wrong", [{"codec": "libx2646"}, {"codec": "rawvideo"}, {"preset": "quick"}])
-def test_wrong_settings_are_found_before_any_work(wrong):
-    check_settings(PLAIN)
-    check_settings(EncodeSettings(codec="mpeg4"))
-    with pytest.raises(ValueError, match=next(iter(wrong.values()))):
+WRONG = [
+    ({"codec": "libx2646"}, "libx2646"),
+    ({"codec": "rawvideo"}, "rawvideo"),
+    ({"preset": "quick"}, "quick"),
+    ({"codec": "mpeg4", "preset": None}, "mpeg4 does not know crf"),
+    ({"options": {"tnue": "film"}}, "libx264 does not know tnue"),
+    ({"options": {"tune": "movie"}}, "movie"),
+    ({"short_side_px": 1}, "short_side_px: 1"),
+    ({"fps": 0.0}, "fps: 0.0"),
+    ({"fps": -5.0}, "fps: -5.0"),
+    ({"fps": float("nan")}, "fps: nan"),
+    ({"fps": float("inf")}, "fps: inf"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "words"), WRONG)
+def test_wrong_settings_are_found_before_any_work(wrong, words):
+    with pytest.raises(ValueError, match=words):
         check_settings(EncodeSettings(**wrong))
+
+
+OTHERS = {
+    "x264": EncodeSettings(options={"tune": "film"}),
+    "MPEG-4": EncodeSettings(codec="mpeg4", crf=None, preset=None, options={"b": "400000"}),
+    "VP9": EncodeSettings(codec="libvpx-vp9", crf=40, preset=None, options={"deadline": "realtime", "cpu-used": "8"}),
+    "AV1": EncodeSettings(codec="libsvtav1", crf=40, preset="12"),
+    "HEVC": EncodeSettings(codec="libx265", crf=28, preset="ultrafast", options={"x265-params": "log-level=none"}),
+}
+
+
+@pytest.mark.parametrize("settings", OTHERS.values(), ids=OTHERS)
+def test_other_encoders_keep_the_frames_and_the_bytes(tmp_path, settings):
+    check_settings(settings)
+    path = write_video(tmp_path / "a.mp4", [numbered_frame(k) for k in range(25)], g="7", bf="2")
+    clip = cut(path, 5, 20, settings)
+    assert numbers(clip) == list(range(5, 20)) and cut(path, 5, 20, settings) == clip
+    assert [time for time, _ in decoded(clip)] == [Fraction(k, 10) for k in range(15)]
+    frames = [frame.key_frame for _, frame in decoded(clip)]
+    assert frames[0] and frames[12], "a keyframe every twelve frames"
+
+
+def test_a_number_says_how_good_it_is(tmp_path):
+    path = write_video(tmp_path / "a.mp4", noise_scene(1, 10))
+    sizes = [len(cut(path, 0, 10, EncodeSettings(crf=crf)).video) for crf in (10, 25, 40)]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("fps", "shown"),
+    [
+        (10, list(range(2, 12))),
+        (5, [2, 4, 6, 8, 10]),
+        (20, [n for n in range(2, 12) for _ in range(2)]),
+        (4, [2, 4, 7, 9]),  # at 0, 0.25, 0.5 and 0.75 s
+        (3, [2, 5, 8]),
+    ],
+)
+def test_frames_are_taken_at_an_even_rate(tmp_path, fps, shown):
+    path = write_video(tmp_path / "a.mp4", [numbered_frame(k) for k in range(25)], g="7", bf="2")
+    clip = cut(path, 2, 12, EncodeSettings(fps=fps))
+    assert numbers(clip) == shown
+    assert [time for time, _ in decoded(clip)] == [Fraction(k, fps) for k in range(len(shown))]
+    assert (clip.num_frames, clip.num_source_frames, clip.fps) == (len(shown), 10, fps)
+
+
+def test_a_variable_rate_becomes_even(tmp_path):
+    pts = [0, 40, 200, 210, 500, 900, 933, 1000, 1500, 1517]
+    path = write_video(tmp_path / "a.mkv", [numbered_frame(k) for k in range(10)], pts=pts)
+    clip = cut(path, 2, 8, EncodeSettings(fps=8.0))  # 200 to 1500 ms, from 0.125 to 0.125 s
+    assert numbers(clip) == [2, 3, 3, 4, 4, 4, 6, 7, 7, 7, 7]
+    assert clip.num_source_frames == 6 and clip.num_frames == 11
+    with av.open(io.BytesIO(clip.video)) as container:
+        stream = container.streams.video[0]
+        assert stream.duration * stream.time_base == Fraction(11, 8) and stream.average_rate == 8
+
+
+def test_a_rate_of_television_is_met_exactly(tmp_path):
+    path = write_video(tmp_path / "a.mp4", [numbered_frame(k) for k in range(25)])
+    clip = cut(path, 0, 25, EncodeSettings(fps=23.976))
+    assert [time for time, _ in decoded(clip)] == [Fraction(1001 * k, 24000) for k in range(60)]
 
 
 @pytest.mark.parametrize(
