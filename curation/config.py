@@ -142,18 +142,38 @@ class PackConfig:
     """Share of videos whose clips go to `val`, chosen by hash; videos that share duplicates go together."""
     seed: int = 0
     """Seed of the shuffle over all sources."""
+    mode: Literal["encode", "copy"] = "encode"
+    """`copy` copies the packets of H.264, HEVC, VP9 and AV1 as they are, for clips of `split.snap: keyframe`; what
+    cannot be copied so that exactly its frames come out is encoded. `encode` encodes all."""
+    audio: Literal["drop", "copy"] = "drop"
+    """`copy` keeps the sound that mp4 can hold, whatever the mode."""
     short_side_px: int | None = None
     """Scale frames to this short side, never enlarging; null keeps the size."""
+    fps: float | None = None
+    """Take frames at this even rate, those shown then; null keeps all and their times."""
+    crop_bars: bool = False
+    """Cut off black bars, as the scorer `Frame` found them; a clip of which that is not known fails."""
     codec: str = "libx264"
     """Encoder of the packed videos."""
-    crf: int = 18
-    """Constant rate factor: lower is better and larger."""
-    preset: str = "veryfast"
-    """Encoder preset."""
+    crf: int | None = 18
+    """Constant rate factor: lower is better and larger; null for encoders that know none."""
+    preset: str | None = "veryfast"
+    """Encoder preset; null for encoders that know none."""
+    encoder_options: dict[str, str] = field(default_factory=dict)
+    """More options of the encoder, by libav's names."""
     gop_frames: int = 12
     """Keyframe distance, short so that a trainer may start anywhere."""
     encoder_threads: int = 1
     """Fixed, since the number of threads changes the bytes."""
+    motion_column: str | None = "motion"
+    """Score by whose rank among all clips of the corpus a sample gets its `motion_bucket`; null for none."""
+
+    def __post_init__(self) -> None:
+        for key in ("gop_frames", "encoder_threads"):
+            need(getattr(self, key) >= 1, f"pack.{key}", "must be at least 1")
+        for key in ("short_side_px", "fps", "crop_bars"):
+            copies = self.mode == "copy" and getattr(self, key)
+            need(not copies, f"pack.{key}", "changes pictures, which pack.mode: copy does not; use pack.mode: encode")
 
 
 @dataclass(frozen=True)
@@ -192,3 +212,6 @@ class CurateConfig:
         need(self.workers is None or self.workers >= 1, "workers", "must be at least 1")
         for name in [*self.scorers, *self.sets]:
             need(name.isidentifier(), f"`{name}`", "names of scorers and sets are letters, digits and underscores")
+        if self.pack.crop_bars:
+            boxed = any("crop_left" in scorer.writes.names for scorer in self.scorers.values())
+            need(boxed, "pack.crop_bars", "needs the scorer curation.scorers.frame.Frame, which finds the bars")

@@ -7,6 +7,7 @@ A clip that cannot be cut is listed with its reason and left out; the others go 
 
 import json
 import logging
+from dataclasses import asdict
 from hashlib import blake2b
 
 import pyarrow as pa
@@ -18,11 +19,12 @@ from curation.clip_captions import clip_captions
 from curation.config import CurateConfig, PackConfig
 from curation.engine import Counts
 from curation.joined import KEY
-from curation.pack_plan import PLAN, SPLITS, make_plan, set_files
+from curation.pack_plan import PLAN, SPLITS, corpus_motion, make_plan, score_configs, set_files
 from curation.pack_worker import PackTask, encode_settings
 from curation.tables import Corpus
 from shards.encode import check_settings
 from shards.places import Place
+from shards.schema import SCHEMA_VERSION
 from shards.store import num_rows, read_json, write_json, write_table
 from shards.writer import index_path, write_manifest
 
@@ -67,11 +69,12 @@ def describe(corpus: Corpus, config: CurateConfig, set_name: str) -> dict:
                 captions.update(json.dumps([clip_id, *caption.values()]).encode() + b"\n")
     clips = blake2b("".join(f"{clip_id}\n" for clip_id in sorted(kept)).encode(), digest_size=16)
     return {
+        "schema_version": SCHEMA_VERSION,
         "pack": guard.describe(config.pack),
         "rules": rules["config_hash"],
         "kept_clips": {"number": len(kept), "hash": clips.hexdigest()},
         "captions": captions.hexdigest(),
-        "scores": _scores(corpus, config),
+        "scores": score_configs(corpus, config),
     }
 
 
@@ -106,11 +109,12 @@ def plan(corpus: Corpus, config: CurateConfig, set_name: str, description: dict 
 def _write_plan(corpus: Corpus, config: CurateConfig, set_name: str, config_hash: str) -> None:
     files, rules = set_files(corpus, set_name), _rules(corpus, set_name)
     lengths: dict[str, int] = {}
-    for part, rows in make_plan(corpus, config, set_name, config_hash):
+    motion = corpus_motion(corpus, config, set_name)
+    for part, rows in make_plan(corpus, config, set_name, config_hash, motion):
         write_table(files.plan(part), rows, PLAN)
         lengths[part] = len(rows)
     about = {"config_hash": config_hash, "kept": sum(lengths.values()), "kept_hash": rules["kept_hash"]}
-    write_json(files.plan_list, {**about, "parts": list(lengths)})
+    write_json(files.plan_list, {**about, "motion": asdict(motion), "parts": list(lengths)})
 
 
 def finish(corpus: Corpus, set_name: str) -> Counts:
@@ -155,9 +159,3 @@ def _rules(corpus: Corpus, set_name: str) -> dict:
 def _kept_ids(corpus: Corpus, set_name: str, part: str) -> pa.ChunkedArray:
     verdicts = corpus.read(f"verdicts/{set_name}", part, [KEY, "rejected_by"])
     return verdicts[KEY].filter(pc.equal(pc.list_value_length(verdicts["rejected_by"]), 0))
-
-
-def _scores(corpus: Corpus, config: CurateConfig) -> dict[str, str]:
-    """Name -> hash of the configuration that made the table, as the guard wrote it."""
-    records = {name: corpus.folder(f"scores/{name}") / "config.json" for name in [*config.scorers, "dedup"]}
-    return {name: read_json(path)["hash"] if path.exists() else "" for name, path in records.items()}

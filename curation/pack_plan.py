@@ -15,17 +15,18 @@ import pyarrow.compute as pc
 
 from curation.clip_captions import clip_captions
 from curation.config import CurateConfig
-from curation.joined import KEY, Joined, join, read_mirror
+from curation.joined import KEY, Joined, is_number, join, read_mirror
+from curation.motion_bucket import MotionBuckets, rank_motion
 from curation.scorer import Scorer
 from curation.stamp import STAMP
 from curation.tables import Corpus
+from shards.manifest import MANIFEST, SPLITS
 from shards.places import Place
 from shards.schema import DEDUP, INPUTS, SAMPLE, SPAN, from_rows
-from shards.writer import MANIFEST
+from shards.store import read_json
 
 logger = logging.getLogger(__name__)
 
-SPLITS = ("train", "val")
 MEASURED = {"fps", "width", "height"}
 """Fields of a sample that are known once it is encoded. The number of frames is known before, so that it is checked."""
 # Beside a sample a plan holds its source as it was when it was listed, so that another is not cut instead.
@@ -70,7 +71,35 @@ def set_files(corpus: Corpus, set_name: str) -> SetFiles:
     return SetFiles(corpus.folder(f"shards/{set_name}"))
 
 
-def make_plan(corpus: Corpus, config: CurateConfig, set_name: str, config_hash: str) -> Iterator[tuple[str, pa.Table]]:
+def score_configs(corpus: Corpus, config: CurateConfig) -> dict[str, str]:
+    """Score table -> hash of the configuration that made it, as the guard wrote it; empty where it wrote none."""
+    records = {name: corpus.folder(f"scores/{name}") / "config.json" for name in [*config.scorers, "dedup"]}
+    return {name: read_json(path)["hash"] if path.exists() else "" for name, path in records.items()}
+
+
+def corpus_motion(corpus: Corpus, config: CurateConfig, set_name: str) -> MotionBuckets:
+    """Ranks the motion of all clips, kept or not.
+
+    Raises:
+        ValueError: a table is missing, or the column does not hold one number a clip.
+    """
+    wide, column = join(corpus, [*config.scorers, "dedup"]), config.pack.motion_column
+    if column is None or column not in wide.fields:
+        if column is not None:
+            logger.warning("set %s: no score `%s`, so its samples have no motion_bucket", set_name, column)
+        return MotionBuckets(None)
+    if not is_number(wide.fields[column].type):
+        raise ValueError(f"pack.motion_column: `{column}` does not hold one number a clip; name another score")
+    return rank_motion(column, wide.column(column).cast(pa.float64()).to_numpy())
+
+
+def make_plan(
+    corpus: Corpus,
+    config: CurateConfig,
+    set_name: str,
+    config_hash: str,
+    motion: MotionBuckets | None = None,
+) -> Iterator[tuple[str, pa.Table]]:
     """Name, `<split>/<number>`, and rows, of PLAN, of each shard; no shard is empty.
 
     Holds one row for each kept clip of the set: ids, captions and scores, no pictures.
@@ -80,12 +109,16 @@ def make_plan(corpus: Corpus, config: CurateConfig, set_name: str, config_hash: 
         config: its scorers say which scores a sample carries, its `pack` how clips are split and shuffled.
         set_name: the rule set.
         config_hash: goes into every sample.
+        motion: the mapping to buckets of motion; None ranks the clips of the corpus as it is now.
 
     Raises:
         ValueError: a table is missing or does not mirror `clips`; names the file.
     """
     wide, settings = join(corpus, [*config.scorers, "dedup"]), config.pack
-    rows_of = partial(_kept_rows, wide, config.scorers, set_name, config_hash)
+    if motion is None:
+        motion = corpus_motion(corpus, config, set_name)
+    made_by = {"config_hash": config_hash, "score_configs": sorted(score_configs(corpus, config).items())}
+    rows_of = partial(_kept_rows, wide, config.scorers, set_name, motion, made_by)
     parts = [from_rows(list(rows_of(part)), PLAN) for part in wide.parts()]
     kept = pa.concat_tables(parts)
     keys = [shuffle_key(settings.seed, clip_id) for clip_id in kept["key"].to_pylist()]
@@ -156,10 +189,11 @@ def _warn_of_giant(set_name: str, identities: list[str]) -> None:
 
 
 def _kept_rows(
-    wide: Joined, scorers: Mapping[str, Scorer], set_name: str, config_hash: str, part: str
+    wide: Joined, scorers: Mapping[str, Scorer], set_name: str, motion: MotionBuckets, made_by: dict, part: str
 ) -> Iterator[dict]:
     scores = [name for name in wide.numeric() if wide.homes[name] not in ("clips", "scores/dedup")] + SIGNALS
-    clips = wide.read(part, [KEY, *FROM_CLIPS, *scores])
+    moved = [motion.column] if motion.column else []
+    clips = wide.read(part, list(dict.fromkeys([KEY, *FROM_CLIPS, *scores, *moved])))
     verdicts = read_mirror(wide.corpus, f"verdicts/{set_name}", part, clips[KEY], ["rejected_by"])
     videos = wide.corpus.read("videos", part, ["video_id", "path"]).to_pylist()
     paths = {video["video_id"]: video["path"] for video in videos}
@@ -173,7 +207,8 @@ def _kept_rows(
             "path": paths[row["video_id"]],
             **stamps[paths[row["video_id"]]],
             "scores": _scores({name: row[name] for name in scores}),
-            "config_hash": config_hash,
+            "motion_bucket": motion.of(row[motion.column]) if motion.column else None,
+            **made_by,
             **{name: row[name] for name in FROM_CLIPS},
         }
 

@@ -1,33 +1,50 @@
-"""Reads samples by index, each by one ranged read of its tar; the order of an epoch is a pure function."""
+"""Reads samples by index, each by one ranged read of its tar, on a disk or at an address.
 
+In which order, `order.py` says; ahead of their use, `loader.py` reads them.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
+from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from shards.index import read_index
+from shards.manifest import MANIFEST, read_manifest
+from shards.order import raw_bits
+from shards.places import Place, reaching
 from shards.sample import Sample
-from shards.schema import INDEX, SCHEMA_VERSION
-from shards.store import read_json
-from shards.writer import MANIFEST
+from shards.schema import INDEX
+
+INDEXES_AT_ONCE = 8  # opened side by side, since at an address each takes its time
 
 
 class ShardSet:
     """The shards of one folder that has a manifest. Only the indexes are held in memory."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         """Reads manifest and indexes; tars are looked at, not read.
 
         Raises:
             ValueError: the manifest is missing, broken or of another schema version; an index or tar is missing or is
                 not what the manifest says. Names the file and the way out.
+            OSError: the folder's disk or server fails.
         """
         self.folder = folder
-        self.manifest = _read_manifest(folder)
-        tables = [_read_index(folder, shard) for shard in self.manifest["shards"]]
+        self.manifest = read_manifest(folder)
+        sizes = _file_sizes(folder)
+        with ThreadPoolExecutor(INDEXES_AT_ONCE) as pool:
+            tables = list(pool.map(lambda shard: _read_index(folder, shard, sizes), self.manifest["shards"]))
         self.index: pa.Table = pa.concat_tables([INDEX.empty_table(), *tables])
         """One row a sample: `schema.INDEX`, in the order of the shards."""
-        self._ends = np.cumsum([len(table) for table in tables], dtype=np.int64)
+        _refuse_twice(folder, self.index["key"])
+        self.shard_sizes = np.array([len(table) for table in tables], np.int64)
+        """(S,) samples of each shard, in their order."""
+        self._ends = np.cumsum(self.shard_sizes)
+        self._tars = [folder / f"{shard['name']}.tar" for shard in self.manifest["shards"]]
 
     def __len__(self) -> int:
         return len(self.index)
@@ -61,52 +78,61 @@ class ShardSet:
             seed: at least 0.
             epoch: at least 0.
         """
-        # Raw bits and a stable sort, since numpy promises only its bit streams to stay the same between versions.
-        bits = np.random.Philox(np.random.SeedSequence([seed, epoch])).random_raw(len(self))
-        return np.argsort(bits, kind="stable")
+        return np.argsort(raw_bits(len(self), seed, epoch), kind="stable")
 
-    def _tar(self, i: int) -> Path:
-        shard = int(np.searchsorted(self._ends, i, side="right"))
-        return self.folder / f"{self.manifest['shards'][shard]['name']}.tar"
+    def _tar(self, i: int) -> Place:
+        return self._tars[int(self._ends.searchsorted(i, side="right"))]
 
 
-def _read_manifest(folder: Path) -> dict:
-    path = folder / MANIFEST
-    if not path.exists():
-        raise ValueError(f"{path} is missing: {folder} is no finished shard set; pack it first")
-    manifest = read_json(path)
-    version = manifest.get("schema_version") if isinstance(manifest, dict) else None
-    if version != SCHEMA_VERSION:
-        raise ValueError(f"{path} has schema version {version}, this code reads {SCHEMA_VERSION}; pack the set again")
-    return manifest
+def _refuse_twice(folder: Place, keys: pa.ChunkedArray) -> None:
+    counts = keys.value_counts()
+    twice = counts.field("values").filter(np.greater(counts.field("counts").to_numpy(), 1))
+    if len(twice):
+        raise ValueError(f"{folder} has the key {twice[0]} in two samples; each sample stands once: pack the set again")
 
 
-def _read_index(folder: Path, shard: dict) -> pa.Table:
+def _file_sizes(folder: Place) -> dict[str, int]:
+    """Bytes of each file of a folder by its name: one listing, where asking for each would take many requests."""
+    if isinstance(folder, Path):
+        with os.scandir(folder) as entries:
+            return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+    with reaching(folder):
+        listed = folder.fs.ls(folder.path, detail=True)
+    return {entry["name"].rsplit("/", 1)[-1]: entry["size"] for entry in listed}
+
+
+def _read_index(folder: Place, shard: dict, sizes: dict[str, int]) -> pa.Table:
     """The index of a shard, once it and its tar are what the manifest says."""
     index, tar = (folder / f"{shard['name']}{suffix}" for suffix in (".parquet", ".tar"))
     for path in (index, tar):
-        if not path.exists():
+        if path.name not in sizes:
             raise ValueError(f"{path} is missing though {MANIFEST} lists it; bring it back or pack again")
-    size_bytes = tar.stat().st_size
-    if size_bytes != shard["size_bytes"]:
-        raise ValueError(f"{tar} has {size_bytes} bytes, {MANIFEST} says {shard['size_bytes']}; pack again")
-    try:
-        table = pq.ParquetFile(index).read().select(INDEX.names).cast(INDEX)
-    except (OSError, KeyError, pa.ArrowException) as error:
-        raise ValueError(f"{index} cannot be read as an index ({error}); remove it and pack again") from error
-    if len(table) != shard["num_samples"]:
-        raise ValueError(f"{index} has {len(table)} rows, {MANIFEST} says {shard['num_samples']}; pack again")
-    return table
+    if sizes[tar.name] != shard["size_bytes"]:
+        raise ValueError(f"{tar} has {sizes[tar.name]} bytes, {MANIFEST} says {shard['size_bytes']}; pack again")
+    return read_index(index, shard)
 
 
-def _read_members(tar: Path, members: list[dict]) -> dict[str, bytes]:
+def _read_members(tar: Place, members: list[dict]) -> dict[str, bytes]:
     """Bytes of each member by extension; they lie side by side in the tar."""
     start = min(member["offset_bytes"] for member in members)
     end = max(member["offset_bytes"] + member["size_bytes"] for member in members)
-    with tar.open("rb", buffering=0) as file:
-        file.seek(start)
-        data = file.read(end - start) or b""
+    data = _read_range(tar, start, end)
     if len(data) < end - start:
         raise ValueError(f"it ends {end - start - len(data)} bytes early")
-    offsets = {m["extension"]: (m["offset_bytes"] - start, m["size_bytes"]) for m in members}
-    return {extension: data[offset : offset + size] for extension, (offset, size) in offsets.items()}
+    found = {}
+    for member in members:
+        extension, offset = member["extension"], member["offset_bytes"] - start
+        found[extension] = data[offset : offset + member["size_bytes"]]
+        if crc32(found[extension]) != member["crc32"]:
+            raise ValueError(f"its {extension} has other bytes")
+    return found
+
+
+def _read_range(path: Place, start: int, end: int) -> bytes:
+    """The bytes from `start` to before `end`, fewer where the file ends earlier."""
+    if isinstance(path, Path):
+        with path.open("rb", buffering=0) as file:
+            file.seek(start)
+            return file.read(end - start) or b""
+    with reaching(path):
+        return cast(bytes, path.fs.cat_file(path.path, start=start, end=end))

@@ -6,8 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from shards.schema import SAMPLE
 
+MAPS = [field.name for field in SAMPLE if pa.types.is_map(field.type)]
+"""Fields that are dicts in a sample, and lists of pairs in the rows of a table."""
+MEMBERS = ("json", "mp4", "txt")
 KEY_RULE = re.compile(r"[0-9a-zA-Z_-]+")
 
 
@@ -24,7 +29,7 @@ class Sample:
     video: bytes
     """An mp4 file."""
     meta: dict[str, Any]
-    """The fields of `schema.SAMPLE`; `scores` as a dict, `captions` as a list of dicts."""
+    """The fields of `schema.SAMPLE`; maps as dicts, `captions` as a list of dicts."""
 
     def __post_init__(self) -> None:
         if not KEY_RULE.fullmatch(self.key):
@@ -70,3 +75,34 @@ class Sample:
         except ValueError as error:
             raise ValueError(f"sample {key}: its json member cannot be read ({error})") from error
         return cls(key, bytes(sample["mp4"]), meta)
+
+
+def index_row(meta: Mapping[str, Any], members: list[dict]) -> dict:
+    """The row of `schema.INDEX` of a sample.
+
+    Args:
+        meta: its fields.
+        members: of `schema.MEMBER`.
+    """
+    maps = {name: None if meta[name] is None else sorted(meta[name].items()) for name in MAPS}
+    return {**meta, **maps, "members": members}
+
+
+def arrow_schema(index: pa.Table) -> pa.Schema:
+    """Types of a set's samples as others read them out of its tars: the json with a field for every score.
+
+    For readers that guess types from a few samples, and lose or refuse what those lack: of Hugging Face `datasets`,
+    `Features.from_arrow_schema` takes it.
+
+    Args:
+        index: of `schema.INDEX`, of the whole set.
+    """
+    fields = [field.with_type(_as_struct(index[field.name])) if field.name in MAPS else field for field in SAMPLE]
+    members = {"json": pa.struct(fields), "mp4": pa.binary(), "txt": pa.string()}
+    return pa.schema([("__key__", pa.string()), ("__url__", pa.string()), *members.items()])
+
+
+def _as_struct(maps: pa.ChunkedArray) -> pa.DataType:
+    """The type of dicts that have all keys."""
+    keys = {key for chunk in maps.chunks for key in chunk.keys.to_pylist()}
+    return pa.struct([pa.field(key, maps.type.item_type) for key in sorted(keys)])

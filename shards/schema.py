@@ -6,7 +6,7 @@ Seconds count from the first frame of the video; pts are the container's own tic
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def field(name: str, dtype: pa.DataType, doc: str, unit: str = "") -> pa.Field:
@@ -183,16 +183,34 @@ SAMPLE = pa.schema(
         field("width", pa.int32(), "of the packed video", "px"),
         field("height", pa.int32(), "of the packed video", "px"),
         field("scores", pa.map_(pa.string(), pa.float32()), "every numeric score of the clip by column name"),
+        field(
+            "motion_bucket",
+            pa.int32(),
+            "rank of the clip's motion among all clips of the corpus; null where it has no score of motion",
+            "0..255",
+        ),
         field("path", pa.string(), "the source file"),
         *SPAN,
         field("config_hash", pa.string(), "hash of the configuration that made the sample"),
+        field(
+            "score_configs",
+            pa.map_(pa.string(), pa.string()),
+            "by score table, the hash of its configuration, weights included; empty where that is unknown",
+        ),
     ]
 )
 
 MEMBER = pa.struct(
-    [pa.field("extension", pa.string()), pa.field("offset_bytes", pa.int64()), pa.field("size_bytes", pa.int64())]
+    [
+        pa.field("extension", pa.string()),
+        pa.field("offset_bytes", pa.int64()),
+        pa.field("size_bytes", pa.int64()),
+        pa.field("crc32", pa.uint32()),
+    ]
 )
-INDEX = pa.schema([*SAMPLE, field("members", pa.list_(MEMBER), "where each member's bytes lie in the tar", "bytes")])
+INDEX = pa.schema(
+    [*SAMPLE, field("members", pa.list_(MEMBER), "where each member's bytes lie in the tar, and their CRC-32", "bytes")]
+)
 
 FAILURES = pa.schema([CLIP_ID, field("error", pa.string(), "why the kept clip could not be packed")])
 

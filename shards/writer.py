@@ -7,16 +7,17 @@ import hashlib
 import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
+from zlib import crc32
 
 import pyarrow as pa
 
+from shards.manifest import MANIFEST
 from shards.places import Place
-from shards.sample import Sample
+from shards.sample import Sample, index_row
 from shards.schema import INDEX, SCHEMA_VERSION, from_rows
 from shards.store import atomic_path, num_rows, write_json, write_table
 
-MANIFEST = "manifest.json"
 OWNER = "rushes"  # nobody's real name: who packs must not change the bytes
 MODE = 0o644
 
@@ -44,7 +45,7 @@ def write_shard(path: Place, samples: Iterable[Sample]) -> pa.Table:
     with atomic_path(path) as temporary:
         metas = _write_tar(temporary, samples)
         rows = zip(metas, _members(temporary, [meta["key"] for meta in metas]), strict=True)
-        index = from_rows([_index_row(meta, members) for meta, members in rows], INDEX)
+        index = from_rows([index_row(meta, members) for meta, members in rows], INDEX)
     write_table(index_path(path), index, INDEX)
     return index
 
@@ -67,19 +68,15 @@ def _write_tar(path: Path, samples: Iterable[Sample]) -> list[dict]:
 
 
 def _members(path: Path, keys: list[str]) -> Iterator[list[dict]]:
-    """Where the data of each sample's members lies, read back from the headers of the tar."""
+    """Where the data of each sample's members lies, and its CRC-32, read back from the tar."""
     found: dict[str, list[dict]] = {key: [] for key in keys}
     with tarfile.open(path) as tar:
         for member in tar:
             key, extension = member.name.split(".", 1)
             place = {"extension": extension, "offset_bytes": member.offset_data, "size_bytes": member.size}
-            found[key].append(place)
+            data = cast(IO[bytes], tar.extractfile(member)).read()
+            found[key].append(place | {"crc32": crc32(data)})
     return iter(found.values())
-
-
-def _index_row(meta: dict, members: list[dict]) -> dict:
-    scores = None if meta["scores"] is None else sorted(meta["scores"].items())
-    return meta | {"scores": scores, "members": members}
 
 
 def write_manifest(folder: Place, config_hash: str) -> dict:
@@ -103,7 +100,10 @@ def _describe(index: Place) -> dict:
     tar = index.with_suffix(".tar")
     if not tar.exists():
         raise ValueError(f"{tar} is missing though its index stands; remove {index} and pack again")
-    with tar.open("rb") as file:
-        digest = hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
-    num_samples = num_rows(index)
-    return {"name": tar.stem, "num_samples": num_samples, "size_bytes": tar.stat().st_size, "sha256": digest}
+    about = {"name": tar.stem, "num_samples": num_rows(index), "size_bytes": tar.stat().st_size}
+    return about | {"sha256": _sha256(tar), "index_sha256": _sha256(index)}
+
+
+def _sha256(path: Place) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(cast(Any, file), "sha256").hexdigest()

@@ -2,15 +2,19 @@
 
 from fractions import Fraction
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
+import pyarrow.parquet as pq
 from footage import numbered_frame
 from samples import make_sample
 
 from shards.encode import EncodeSettings, encode_frames
 from shards.reader import ShardSet
 from shards.sample import Sample
-from shards.writer import write_manifest, write_shard
+from shards.schema import INDEX, from_rows
+from shards.store import write_table
+from shards.writer import index_path, write_manifest, write_shard
 
 
 def clip_of(number: int, frames: np.ndarray, fps: float = 24.0, **fields: object) -> Sample:
@@ -35,8 +39,16 @@ def put_set(folder: Path, samples: list[Sample], per_shard: int = 3) -> ShardSet
 
 
 def overwrite(shards: ShardSet, i: int, data: bytes, at: int = 0) -> None:
-    """Writes over the bytes of sample `i`'s video, in place."""
-    (place,) = (m for m in shards.index["members"][i].as_py() if m["extension"] == "mp4")
-    with shards._tar(i).open("r+b") as file:
+    """Writes over the bytes of sample `i`'s video, in place, and tells the index: as if it had been packed so."""
+    tar, key = shards._tar(i), shards.keys[i]
+    assert isinstance(tar, Path)
+    rows = pq.ParquetFile(index_path(tar)).read().to_pylist()
+    (place,) = (m for row in rows if row["key"] == key for m in row["members"] if m["extension"] == "mp4")
+    with tar.open("r+b") as file:
         file.seek(place["offset_bytes"] + at)
         file.write(data[: place["size_bytes"] - at])
+        file.seek(place["offset_bytes"])
+        place["crc32"] = crc32(file.read(place["size_bytes"]))
+    write_table(index_path(tar), from_rows(rows, INDEX), INDEX)
+    write_manifest(tar.parent, shards.manifest["config_hash"])
+    shards.index = ShardSet(shards.folder).index

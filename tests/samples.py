@@ -18,11 +18,13 @@ def make_sample(number: int, video: bytes | None = None, **fields: object) -> Sa
         "width": 64,
         "height": 48,
         "scores": {"motion": 0.5, "luma_mean": 100.25},
+        "motion_bucket": number % 256,
         "path": "/films/ü.mp4",
         "start_pts": 25 * number,
         "end_pts": 25 * (number + 1),
         "time_base_num": 1,
         "time_base_den": 25,
         "config_hash": "c0ffee",
+        "score_configs": {"motion": "5c0ffee"},
     } | fields
     return Sample(key, bytes([number % 256]) * (600 + number) if video is None else video, meta)

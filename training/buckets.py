@@ -59,6 +59,7 @@ class Needs:
     caption: bool = True
     scores: tuple[str, ...] = ()
     """Columns of scores."""
+    motion_bucket: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +152,13 @@ def _need_checks(index: pa.Table, needs: Needs, name: str) -> list[_Check]:
             raise ValueError(
                 f"{name} has no captions, and this stage conditions on them: bring some and pack again, or train "
                 "without: ARGS='--model.conditioning.captions false'"
+            )
+    if needs.motion_bucket:
+        checks.append(("no motion bucket", index["motion_bucket"].is_null().to_numpy(), lambda _: ""))
+        if len(index) and checks[-1][1].all():
+            raise ValueError(
+                f"{name} has no `motion_bucket` that this stage conditions on: name the score that it is the rank of "
+                "(`pack.motion_column`), and pack again; or condition on `scores.<column>`"
             )
     for score in needs.scores:
         found = pc.map_lookup(index["scores"], query_key=pa.scalar(score), occurrence="first")

@@ -47,7 +47,7 @@ class ClipSource(Source):
         self.name = name or str(shards.folder)
         self.bucket, self._shards, self._conditioning = bucket, shards, conditioning
         self._rates = np.asarray(fps, np.float64)
-        needs = Needs(caption, () if bucket.is_image else conditioning.scores)
+        needs = Needs(caption) if bucket.is_image else Needs(caption, conditioning.scores, conditioning.motion_bucket)
         self.plan = plan_samples(shards.index, bucket, fps, needs, self.name)
 
     def key(self, i: int) -> str:
@@ -72,7 +72,7 @@ class ClipSource(Source):
             row["key"],
             torch.from_numpy(_pictures(video, times, row["fps"], self.bucket)),
             texts[int(of_caption * len(texts))] if texts else "",
-            self._micro(fps, dict(row["scores"] or [])),
+            self._micro(fps, row),
         )
 
     def _window(self, num_frames: int, clip_fps: float, of_rate: float, of_start: float) -> tuple[float, np.ndarray]:
@@ -85,10 +85,11 @@ class ClipSource(Source):
         room_s = max(0.0, (num_frames - 1) / clip_fps - offsets[-1])
         return fps, of_start * room_s + offsets
 
-    def _micro(self, fps: float, scores: dict[str, float | None]) -> tuple[float, ...]:
+    def _micro(self, fps: float, row: dict) -> tuple[float, ...]:
         if self.bucket.is_image:
             return (0.0,) * len(self._conditioning.micro)
-        return tuple(micro.of_clip(fps, scores) for micro in self._conditioning.micro)
+        scores, motion_bucket = dict(row["scores"] or []), row["motion_bucket"]
+        return tuple(micro.of_clip(fps, scores, motion_bucket) for micro in self._conditioning.micro)
 
 
 def cover(size: tuple[int, int], bucket: Bucket) -> tuple[int, int]:

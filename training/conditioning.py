@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-FPS, SCORE, ZERO = "fps", "scores.", "zero"
+FPS, MOTION, SCORE, ZERO = "fps", "motion_bucket", "scores.", "zero"
 
 
 @dataclass(frozen=True)
@@ -20,17 +20,20 @@ class Micro:
     """
 
     source: str
-    """`fps`: frames a second as the model sees them; `scores.<column>`: a score of the clip; `zero`: always 0, kept
-    for published weights that have one more number. A picture has neither rate nor motion: all its numbers are 0."""
+    """`fps`: frames a second as the model sees them; `motion_bucket`: 0..255, the clip's motion by its rank in the
+    corpus; `scores.<column>`: a score of the clip; `zero`: always 0, kept for published weights that have one more
+    number. A picture has neither rate nor motion: all its numbers are 0."""
     scale: float = 1.0
     """The number is multiplied by this; sinusoids tell numbers between 1 and 1000 apart best."""
     sampling: float = 0.0
     """The number for videos that are sampled, before scaling; `fps` has that of the sampled video."""
 
     def __post_init__(self) -> None:
-        if self.source not in (FPS, ZERO) and not (self.score and self.source.startswith(SCORE)):
-            raise ValueError(f"micro-conditioning on {self.source!r}: it is `fps`, `zero`, or `scores.<column>`")
-        if self.sampling and not self.score:
+        if self.source not in (FPS, MOTION, ZERO) and not self.score:
+            raise ValueError(
+                f"micro-conditioning on {self.source!r}: it is `fps`, `motion_bucket`, `zero`, or `scores.<column>`"
+            )
+        if self.sampling and self.source in (FPS, ZERO):
             raise ValueError(f"micro-conditioning on {self.source!r} has no `sampling`: it follows from the video")
 
     @property
@@ -38,17 +41,16 @@ class Micro:
         """Name of the score's column, if it is one."""
         return self.source.removeprefix(SCORE) if self.source.startswith(SCORE) else None
 
-    def of_clip(self, fps: float, scores: dict[str, float | None]) -> float:
+    def of_clip(self, fps: float, scores: dict[str, float | None], motion_bucket: int | None = None) -> float:
         """The scaled number of a clip whose frames are taken at `fps`.
 
         Raises:
             ValueError: the clip has no such score.
         """
-        if self.source == ZERO:
-            return 0.0
-        value = fps if self.source == FPS else scores.get(self.score or "")
+        told = {FPS: fps, MOTION: motion_bucket, ZERO: 0.0}
+        value = scores.get(self.score) if self.score else told[self.source]
         if value is None:
-            raise ValueError(f"no score {self.score}")
+            raise ValueError(f"no score {self.score}" if self.score else "no motion bucket")
         return value * self.scale
 
     def of_sampling(self, fps: float) -> float:
@@ -77,6 +79,11 @@ class Conditioning:
     def scores(self) -> tuple[str, ...]:
         """Columns of the scores that every sample must have."""
         return tuple(micro.score for micro in self.micro if micro.score)
+
+    @property
+    def motion_bucket(self) -> bool:
+        """Whether every sample must have a bucket of motion."""
+        return any(micro.source == MOTION for micro in self.micro)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@ import json
 import logging
 import math
 import shutil
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
@@ -29,8 +30,11 @@ from shards.video import VideoError, open_video
 
 CLIPS_A_VIDEO = 3
 CONFIG = CurateConfig(
-    scorers={"motion": Motion()}, pack=PackConfig(samples_per_shard=4, val_share=0.3, preset="ultrafast")
+    scorers={"motion": Motion()},
+    pack=PackConfig(samples_per_shard=4, val_share=0.3, preset="ultrafast", motion_column="steps"),
 )
+MOTION_BUCKETS = [256 * 1 // 6, 256 * 3 // 6, 256 * 5 // 6]
+"""Of the three clips of each video, whose `steps` are 1, 2 and 3."""
 
 
 def video_id(number):
@@ -179,9 +183,41 @@ def test_a_sample_holds_exactly_the_frames_and_the_facts_of_its_clip(packed):
             "scores": scores,
             "path": str(packed.films / f"{number}.mp4"),
             "config_hash": sample.meta["config_hash"],
+            "motion_bucket": MOTION_BUCKETS[k],
+            "score_configs": {"motion": "", "dedup": ""},
             **{name: row[name] for name in same},
         }
         assert sample.caption == ("grey steps" if k == 1 else "")
+
+
+def test_motion_is_ranked_among_all_clips_and_the_mapping_stays_with_the_set(packed, tmp_path):
+    planned = json.loads((packed.folder / "plan" / "plan.json").read_text())
+    assert planned["motion"] == {"column": "steps", "edges": [1.0] * 42 + [2.0] * 86 + [3.0] * 85, "num_clips": 21}
+    made = copy(packed, tmp_path)
+    made.judge({clip_id: ["steps:max"] for clip_id in made.ids[2::3]})  # the fastest clips are rejected, and count
+    rows = [row for _, table in make_plan(made.corpus, CONFIG, "hq", "") for row in table.to_pylist()]
+    assert {row["motion_bucket"] for row in rows} == set(MOTION_BUCKETS[:2])
+
+
+def test_a_clip_without_a_score_of_motion_has_no_bucket(packed, tmp_path, caplog):
+    def buckets(column):
+        config = replace(CONFIG, pack=replace(CONFIG.pack, motion_column=column))
+        rows = [row for _, table in make_plan(packed.corpus, config, "hq", "") for row in table.to_pylist()]
+        return {row["key"][20:]: row["motion_bucket"] for row in rows}
+
+    with_null = buckets("flow")  # of each video the first clip's is 0.25, the others have none
+    assert [bucket for _, bucket in sorted(with_null.items())] == [128, None, None]
+    assert set(buckets(None).values()) == {None} and not caplog.text
+    assert set(buckets("speed").values()) == {None} and "no score `speed`, so its samples have no mot" in caplog.text
+    with pytest.raises(ValueError, match=r"pack\.motion_column: `vector` does not hold one number a clip"):
+        buckets("vector")
+
+
+def test_the_hash_of_each_score_table_travels_with_the_sample(packed, tmp_path):
+    made = copy(packed, tmp_path)
+    write_json(made.corpus.folder("scores/motion") / "config.json", {"hash": "beef"})
+    rows = [row for _, table in make_plan(made.corpus, CONFIG, "hq", "") for row in table.to_pylist()]
+    assert {tuple(row["score_configs"]) for row in rows} == {(("dedup", ""), ("motion", "beef"))}
 
 
 def test_clips_of_all_sources_are_mixed(packed):

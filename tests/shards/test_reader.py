@@ -5,6 +5,7 @@ import pytest
 from samples import make_sample
 
 from shards.reader import ShardSet
+from shards.schema import SCHEMA_VERSION
 from shards.writer import write_manifest, write_shard
 
 SAMPLES = [make_sample(k) for k in range(11)]
@@ -86,7 +87,7 @@ def test_a_manifest_of_another_version_or_none_at_all_is_refused(folder):
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps(manifest | {"schema_version": 0}))
-    with pytest.raises(ValueError, match="schema version 0, this code reads 1"):
+    with pytest.raises(ValueError, match=f"schema version 0, this code reads {SCHEMA_VERSION}"):
         ShardSet(folder)
     for text, reason in (("{", "not valid JSON"), ("[]", "schema version None")):
         path.write_text(text)
@@ -103,10 +104,10 @@ def test_a_tar_or_index_that_is_not_the_manifests_is_refused(folder):
     tar.write_bytes(data)
     content = index.read_bytes()
     index.write_bytes((folder / "00001.parquet").read_bytes())
-    with pytest.raises(ValueError, match=r"00000\.parquet has 0 rows"):
+    with pytest.raises(ValueError, match=r"00000\.parquet is not the index that manifest\.json lists"):
         ShardSet(folder)
     index.write_bytes(content[:100])
-    with pytest.raises(ValueError, match="cannot be read as an index"):
+    with pytest.raises(ValueError, match="its SHA-256 is another"):
         ShardSet(folder)
 
 
@@ -117,5 +118,43 @@ def test_a_tar_that_changes_under_our_feet_is_noticed(folder):
     with pytest.raises(ValueError, match=rf"does not hold sample {SAMPLES[10].key}"):
         shards.read(10)
     tar.write_bytes(bytes(len(data)))
-    with pytest.raises(ValueError, match="json member cannot be read"):
+    with pytest.raises(ValueError, match="its json has other bytes"):
         shards.read(5)
+
+
+def test_a_flipped_bit_is_noticed(folder):
+    shards, tar = ShardSet(folder), folder / "00000.tar"
+    (place,) = (m for m in shards.index["members"][3].as_py() if m["extension"] == "mp4")
+    data = bytearray(tar.read_bytes())
+    data[place["offset_bytes"] + 17] ^= 4
+    tar.write_bytes(data)
+    with pytest.raises(ValueError, match=rf"does not hold sample {SAMPLES[3].key} .*its mp4 has other bytes"):
+        shards.read(3)
+    assert [shards.read(i) for i in (2, 4)] == [SAMPLES[i] for i in (2, 4)]
+
+
+def test_a_set_at_an_address_is_read_like_a_local_one(bucket, monkeypatch):
+    for number, (first, last) in enumerate([(0, 5), (5, 11)]):
+        write_shard(bucket / f"{number:05d}.tar", SAMPLES[first:last])
+    write_manifest(bucket, "c0ffee")
+    shards = ShardSet(bucket)
+    assert shards.shard_sizes.tolist() == [5, 6]
+    asked = []
+    whole = bucket.fs.cat_file
+
+    def watched(path, start=None, end=None):
+        asked.append((path, start, end))
+        return whole(path, start=start, end=end)
+
+    monkeypatch.setattr(bucket.fs, "cat_file", watched)
+    assert [shards.read(i) for i in (7, 0, 10)] == [SAMPLES[i] for i in (7, 0, 10)]
+    row = shards.index["members"][7].as_py()
+    start, end = min(m["offset_bytes"] for m in row), max(m["offset_bytes"] + m["size_bytes"] for m in row)
+    assert len(asked) == 3 and asked[0] == ((bucket / "00001.tar").path, start, end), "one ranged read a sample"
+    with pytest.raises(ValueError, match=r"s3://.*manifest\.json is missing"):
+        ShardSet(bucket / "nowhere")
+    (bucket / "00001.tar").unlink()
+    with pytest.raises(OSError, match=r"00001\.tar"):
+        shards.read(7)
+    with pytest.raises(ValueError, match=r"00001\.tar is missing"):
+        ShardSet(bucket)

@@ -1,11 +1,12 @@
 import json
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 from samples import make_sample
 
-from shards.sample import Sample
-from shards.schema import SAMPLE
+from shards.sample import Sample, arrow_schema, index_row
+from shards.schema import INDEX, SAMPLE, from_rows
 
 
 def test_members_hold_what_the_sample_holds():
@@ -62,3 +63,31 @@ def test_broken_members_are_refused():
         Sample.from_webdataset({k: v for k, v in whole.items() if k != "mp4"})
     with pytest.raises(ValueError, match="json member cannot be read"):
         Sample.from_webdataset(whole | {"json": b"{"})
+
+
+def test_the_contract_tells_of_a_sample_all_that_a_trainer_asks():
+    needed = {"captions", "fps", "duration_s", "num_frames", "width", "height", "scores", "motion_bucket"}
+    provenance = {"path", "video_id", "start_pts", "end_pts", "config_hash", "score_configs"}
+    assert needed | provenance <= set(SAMPLE.names)
+    assert all(field.metadata[b"doc"] for field in SAMPLE)
+
+
+def test_a_row_of_the_index_is_the_sample_with_its_members():
+    sample, member = make_sample(3), {"extension": "json", "offset_bytes": 512, "size_bytes": 9, "crc32": 2**32 - 1}
+    (row,) = from_rows([index_row(sample.meta, [member])], INDEX).to_pylist()
+    assert row["members"] == [member] and row["scores"] == [("luma_mean", 100.25), ("motion", 0.5)]
+    back = {name: dict(value) if name in ("scores", "score_configs") else value for name, value in row.items()}
+    del back["members"]
+    assert back == sample.meta
+    assert index_row(make_sample(3, scores=None).meta, [])["scores"] is None
+
+
+def test_types_for_others_have_every_key_of_every_map():
+    samples = [make_sample(0, scores={}), make_sample(1, scores={"b": 1.0}), make_sample(2, scores={"a": None})]
+    tables = [from_rows([index_row(sample.meta, [])], INDEX) for sample in samples]
+    schema = arrow_schema(pa.concat_tables(tables))
+    json_type = schema.field("json").type
+    assert [field.name for field in json_type] == SAMPLE.names
+    assert json_type.field("scores").type == pa.struct({"a": pa.float32(), "b": pa.float32()})
+    assert json_type.field("motion_bucket").type == pa.int32()
+    assert arrow_schema(INDEX.empty_table()).field("json").type.field("scores").type == pa.struct([])

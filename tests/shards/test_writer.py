@@ -137,6 +137,9 @@ def test_the_manifest_sums_up_the_shards(tmp_path):
     assert [(s["name"], s["num_samples"], s["size_bytes"], s["sha256"]) for s in manifest["shards"]] == [
         (f"0000{k}", 3 - k, len(data[k]), hashlib.sha256(data[k]).hexdigest()) for k in range(2)
     ]
+    for shard in manifest["shards"]:
+        index = (tmp_path / f"{shard['name']}.parquet").read_bytes()
+        assert shard["index_sha256"] == hashlib.sha256(index).hexdigest()
     (tmp_path / "00001.tar").unlink()
     with pytest.raises(ValueError, match=r"00001\.tar is missing"):
         write_manifest(tmp_path, "c0ffee")

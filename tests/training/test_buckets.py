@@ -103,6 +103,15 @@ def test_a_score_that_is_not_there(scores):
     assert reasons({"scores": scores}) == ["no score motion"]
 
 
+def test_a_bucket_of_motion_that_is_not_there():
+    needs = Needs(motion_bucket=True)
+    found = plan({"motion_bucket": 0}, {"motion_bucket": None}, {"motion_bucket": 255}, needs=needs)
+    assert found.usable.tolist() == [0, 2] and found.counts == {"no motion bucket": 1}
+    assert reasons({"motion_bucket": None}) == []
+    with pytest.raises(ValueError, match=r"sets/a has no `motion_bucket` that .* \(`pack.motion_column`\), and pack"):
+        plan({}, {"motion_bucket": None}, needs=needs)
+
+
 def test_what_no_sample_has_stops_before_the_first_step():
     row = {"scores": [("sharpness", 1.0), ("luma", 2.0)]}
     with pytest.raises(ValueError, match=r"sets/a has no score `motion`.* its scores: luma, sharpness; score the cor"):

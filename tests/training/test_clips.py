@@ -116,6 +116,16 @@ def test_the_rate_is_one_that_fits_and_is_told(tmp_path, draw):
         assert example.micro == (fps, 50.0, 0.0)
 
 
+def test_the_bucket_of_motion_is_the_samples_own_and_one_without_is_skipped(tmp_path):
+    told = Conditioning((Micro("motion_bucket", 2.0), Micro("fps")))
+    samples = [gray_clip(0, motion_bucket=200), gray_clip(1, motion_bucket=None), gray_clip(2, motion_bucket=0)]
+    clips = source(tmp_path, samples, conditioning=told)
+    assert [clips.read(i, RNG).micro[0] for i in range(len(clips))] == [400.0, 0.0]
+    assert clips.plan.counts == {"no motion bucket": 1}
+    pictures = source(tmp_path / "pictures", samples, PICTURE, fps=(), conditioning=told)
+    assert len(pictures) == 3 and pictures.read(1, RNG).micro == (0.0, 0.0)
+
+
 def test_each_caption_is_drawn_but_no_blank_one(tmp_path, draw):
     captions = [{"text": text, "source": None} for text in ("a", " ", "b", "c")]
     clips, found = source(tmp_path, [gray_clip(0, captions=captions)]), []

@@ -22,6 +22,16 @@ def test_a_score_of_nought_is_a_number():
     assert MOTION.of_clip(8.0, {"motion": 0.0}) == 0.0
 
 
+def test_the_bucket_of_motion_is_the_samples_own_field():
+    bucket = Micro("motion_bucket", scale=0.5, sampling=127.0)
+    assert bucket.of_clip(8.0, SCORES, 100) == 50.0 and bucket.of_clip(8.0, {}, 0) == 0.0
+    assert bucket.of_sampling(8.0) == 63.5 and bucket.score is None
+    with pytest.raises(ValueError, match=r"^no motion bucket$"):
+        bucket.of_clip(8.0, {"motion_bucket": 3.0})
+    assert Conditioning((FPS, bucket)).motion_bucket and Conditioning((FPS, bucket)).scores == ()
+    assert not Conditioning((FPS, MOTION, ZERO)).motion_bucket
+
+
 @pytest.mark.parametrize("scores", [{}, {"motion": None}, {"clip": 1.0}])
 def test_a_clip_without_the_score_is_refused_by_its_name(scores):
     with pytest.raises(ValueError, match=r"^no score motion$"):
@@ -39,7 +49,8 @@ def test_numbers_for_sampling_are_scaled_and_the_rate_can_be_told():
 
 @pytest.mark.parametrize("source", ["", "motion", "FPS", "scores", "scores.", "score.motion"])
 def test_unknown_sources_are_refused(source):
-    with pytest.raises(ValueError, match=rf"on '{source}': it is `fps`, `zero`, or `scores\.<column>`"):
+    known = r"`fps`, `motion_bucket`, `zero`, or `scores\.<column>`"
+    with pytest.raises(ValueError, match=rf"on '{source}': it is {known}"):
         Micro(source)
 
 

@@ -1,0 +1,69 @@
+"""One packed sample against the row of its index: its json, its text, its video."""
+
+from itertools import islice
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from shards.problem import Bad, named
+from shards.sample import Sample, index_row
+from shards.schema import INDEX, from_rows
+
+Decode = Literal["first", "all", "none"]
+"""Which frames of each video are decoded."""
+
+
+def check_sample(row: dict, members: dict[str, bytes], decode: Decode) -> None:
+    """Whether the members of a tar are a sample, the one that the index tells of.
+
+    Args:
+        row: of `schema.INDEX`.
+        members: bytes by extension.
+        decode: which frames of the video are decoded.
+
+    Raises:
+        Bad: they are not; names the member.
+    """
+    with named(row["key"], "json"):
+        try:
+            sample = Sample.from_webdataset({"__key__": row["key"], **members})
+        except (ValueError, RecursionError) as error:
+            raise Bad(str(error)) from error
+        told = _as_in_index(sample.meta, row["members"])
+        if other := [name for name in INDEX.names if told[name] != row[name]]:
+            raise Bad(f"it says {other[0]}: {told[other[0]]!r}, the index says {row[other[0]]!r}")
+    with named(row["key"], "txt"):
+        if members.get("txt", sample.caption.encode()) != sample.caption.encode():
+            raise Bad("it is not the first caption of the json")
+    if decode != "none":
+        with named(row["key"], "mp4"):
+            _check_video(sample, decode)
+
+
+def _as_in_index(meta: dict[str, Any], members: list[dict]) -> dict:
+    """What the index should say of a sample, in the types of the index."""
+    try:
+        return from_rows([index_row(meta, members)], INDEX).to_pylist()[0]
+    except (pa.ArrowException, ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise Bad(f"a field is not of the type that the schema says ({error})") from error
+
+
+def _check_video(sample: Sample, decode: Decode) -> None:
+    from shards.video import VideoError, open_video  # libav is slow to load
+
+    size, num_frames = (sample.meta["width"], sample.meta["height"]), 0
+    try:
+        with open_video(sample.video) as video:
+            for frame in islice(video.frames(), 1 if decode == "first" else None):
+                num_frames += 1
+                if frame.raw.is_corrupt:
+                    raise Bad(f"its frame {num_frames} is damaged")
+                if frame.size != size:
+                    raise Bad(f"its frame {num_frames} has {frame.size} pixels, the json says {size}")
+            if num_errors := video.num_decode_errors:
+                raise Bad(f"{num_errors} of its packets do not decode")
+    except VideoError as error:
+        raise Bad(f"does not decode: {error}") from error
+    wanted = min(1, sample.meta["num_frames"]) if decode == "first" else sample.meta["num_frames"]
+    if num_frames != wanted:
+        raise Bad(f"{num_frames} of its frames decode, the json says {sample.meta['num_frames']}")
