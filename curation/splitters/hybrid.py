@@ -38,7 +38,7 @@ class Hybrid(Splitter):
 
     cut_threshold: float = 0.9
     """Chance from which a frame is the first after a cut, 0..1; chosen on rendered films."""
-    transition_threshold: float = 0.85
+    transition_threshold: float = 0.9
     """Chance from which a run of frames is a transition, 0..1; chosen on rendered films."""
     span_threshold: float = 0.2
     """Chance down to which a transition is widened, 0..1."""
