@@ -27,8 +27,8 @@ from shards.store import read_json
 
 logger = logging.getLogger(__name__)
 
-MEASURED = {"fps", "width", "height"}
-"""Fields of a sample that are known once it is encoded. The number of frames is known before, so that it is checked."""
+MEASURED = ("fps", "width", "height", "made_by")
+"""Fields of a sample that are known once it is made. The number of frames is known before, so that it is checked."""
 # Beside a sample a plan holds its source as it was when it was listed, so that another is not cut instead.
 PLAN = pa.schema([*(f for f in SAMPLE if f.name not in MEASURED), *(INPUTS.field(name) for name in STAMP)])
 SIGNALS = ["luma_mean", "luma_std", "frame_difference", "black_share", "sharpness", "blockiness"]

@@ -31,4 +31,12 @@ def read_index(path: Place, shard: dict) -> pa.Table:
         raise ValueError(f"{path} cannot be read as an index ({error}); remove it and pack again") from error
     if len(table) != shard["num_samples"]:
         raise ValueError(f"{path} has {len(table)} rows, {MANIFEST} says {shard['num_samples']}; pack again")
+    if _has_holes(table):
+        raise ValueError(f"{path} is no index: a key, or the place of a member, is null; pack again")
     return table
+
+
+def _has_holes(table: pa.Table) -> bool:
+    chunks = table["members"].chunks
+    known = [table["key"], *chunks, *(part for chunk in chunks for part in (chunk.values, *chunk.values.flatten()))]
+    return any(values.null_count for values in known)

@@ -191,6 +191,7 @@ SAMPLE = pa.schema(
         ),
         field("path", pa.string(), "the source file"),
         *SPAN,
+        field("made_by", pa.string(), "copy, encode, or encode: and why its packets could not be copied"),
         field("config_hash", pa.string(), "hash of the configuration that made the sample"),
         field(
             "score_configs",

@@ -50,6 +50,12 @@ class ClipSource(Source):
         needs = Needs(caption) if bucket.is_image else Needs(caption, conditioning.scores, conditioning.motion_bucket)
         self.plan = plan_samples(shards.index, bucket, fps, needs, self.name)
 
+    @property
+    def stretches(self) -> np.ndarray:
+        """(S,) usable samples of each shard."""
+        ends = np.cumsum(self._shards.shard_sizes)
+        return np.diff(np.searchsorted(self.plan.usable, ends), prepend=0)
+
     def key(self, i: int) -> str:
         """Key of usable sample number `i`."""
         return self._shards.index["key"][int(self.plan.usable[i])].as_py()

@@ -33,6 +33,11 @@ class Source(ABC):
         """Number of usable samples."""
         return len(self.plan.usable)
 
+    @property
+    def stretches(self) -> np.ndarray:
+        """(S,) usable samples of each stretch that is quicker read at a time, in their order; here all are one."""
+        return np.array([len(self)])
+
     @abstractmethod
     def key(self, i: int) -> str:
         """Key of usable sample number `i`, 0 <= i < len."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from shards.order import Order
 from training.sources import Example, Source, rng_of
 
 MAX_FAILURES = 100
@@ -41,7 +42,8 @@ class Stream(Dataset[Item]):
         Args:
             sources: one after the other; an epoch holds each usable sample once.
             seed: at least 0.
-            shuffle: whether each epoch has an order of its own; else all have that of the sources.
+            shuffle: whether each epoch has an order of its own, that of `shards.order.Order.reading`, over the shards
+                of all sources; else all have that of the sources.
 
         Raises:
             ValueError: there is no sample.
@@ -52,12 +54,14 @@ class Stream(Dataset[Item]):
         """In an epoch."""
         if not self.num_samples:
             raise ValueError("nothing to train on: the sources are empty")
+        stretches = np.concatenate([source.stretches for source in self.sources])
+        self._order = Order(stretches, np.zeros(self.num_samples, np.int8), [1], seed)
         self._last: tuple[int, np.ndarray] | None = None
 
     def order(self, epoch: int) -> np.ndarray:
         """Numbers of an epoch's samples in their order: (num_samples,) int64."""
         if self._last is None or self._last[0] != epoch:
-            self._last = epoch, self._shuffled(epoch) if self.shuffle else np.arange(self.num_samples)
+            self._last = epoch, self._order.reading(epoch) if self.shuffle else np.arange(self.num_samples)
         return self._last[1]
 
     def __getitem__(self, position: int) -> Item:
@@ -85,11 +89,6 @@ class Stream(Dataset[Item]):
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_last": None}  # a worker makes the order anew sooner than it is sent one
-
-    def _shuffled(self, epoch: int) -> np.ndarray:
-        # As in `shards/reader.py`: raw bits and a stable sort, the only things numpy promises to keep.
-        bits = np.random.Philox(np.random.SeedSequence([self.seed, epoch])).random_raw(self.num_samples)
-        return np.argsort(bits, kind="stable")
 
     def _find(self, number: int) -> tuple[Source, int]:
         """The source that holds a sample, and the sample's number there."""

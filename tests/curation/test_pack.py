@@ -183,6 +183,7 @@ def test_a_sample_holds_exactly_the_frames_and_the_facts_of_its_clip(packed):
             "scores": scores,
             "path": str(packed.films / f"{number}.mp4"),
             "config_hash": sample.meta["config_hash"],
+            "made_by": "encode",
             "motion_bucket": MOTION_BUCKETS[k],
             "score_configs": {"motion": "", "dedup": ""},
             **{name: row[name] for name in same},

@@ -35,6 +35,16 @@ def test_a_table_that_is_no_index_is_refused(tmp_path, columns):
         read_index(path, listed(path, 0))
 
 
+@pytest.mark.parametrize("hole", ["key", "members", "offset_bytes", "size_bytes", "crc32"])
+def test_an_index_with_holes_is_refused(tmp_path, hole):
+    rows = write_shard(tmp_path / "a.tar", [make_sample(k) for k in range(3)]).to_pylist()
+    (rows[1] if hole in rows[1] else rows[1]["members"][0])[hole] = None
+    path = tmp_path / "00000.parquet"
+    pq.write_table(pa.Table.from_pylist(rows, schema=INDEX), path)
+    with pytest.raises(ValueError, match=r"00000\.parquet is no index: .* is null"):
+        read_index(path, listed(path, 3))
+
+
 def test_bytes_that_are_no_parquet_and_wrong_types_are_refused(tmp_path):
     path = tmp_path / "00000.parquet"
     path.write_bytes(b"PAR1 nonsense PAR1")

@@ -67,7 +67,7 @@ def test_broken_members_are_refused():
 
 def test_the_contract_tells_of_a_sample_all_that_a_trainer_asks():
     needed = {"captions", "fps", "duration_s", "num_frames", "width", "height", "scores", "motion_bucket"}
-    provenance = {"path", "video_id", "start_pts", "end_pts", "config_hash", "score_configs"}
+    provenance = {"path", "video_id", "start_pts", "end_pts", "made_by", "config_hash", "score_configs"}
     assert needed | provenance <= set(SAMPLE.names)
     assert all(field.metadata[b"doc"] for field in SAMPLE)
 

@@ -50,6 +50,22 @@ def test_a_position_means_the_same_whatever_was_asked_before():
         assert (item.position, item.seed, item.example.micro) == (position, again.seed, again.example.micro)
 
 
+def test_shards_are_read_a_window_at_a_time(tmp_path):
+    source = ClipSource(
+        put_set(tmp_path, [gray_clip(k, 8 if k % 5 else 2) for k in range(40)], per_shard=2),
+        Bucket(4, 32, 48),
+        [12],
+        CONDITIONING,
+    )
+    assert source.stretches.tolist() == [int(2 * s % 5 != 0) + int((2 * s + 1) % 5 != 0) for s in range(20)]
+    for epoch in range(3):
+        numbers = Stream([source], seed=3).order(epoch)
+        shards = (source.plan.usable[numbers] // 2).tolist()
+        assert sorted(numbers) == list(range(32)) and shards != sorted(shards)
+        open_at_once = [len({*shards[: k + 1]} & {*shards[k:]}) for k in range(32)]
+        assert max(open_at_once) <= 8
+
+
 def test_without_shuffling_the_order_is_that_of_the_sources():
     stream = Stream([Numbered("a", 2), Numbered("b", 2)], seed=0, shuffle=False)
     assert keys(stream, 0, 9) == ["a0", "a1", "b0", "b1"] * 2 + ["a0"]
