@@ -32,8 +32,9 @@ from av.container import OutputContainer
 
 from curation.config import PackConfig
 from curation.listing import list_videos
-from curation.pack_plan import PLAN, set_files
+from curation.pack_plan import PLAN
 from curation.pack_worker import PackTask, PackWorker
+from curation.set_files import set_files
 from curation.tables import Corpus
 from shards.copy import NotCopyable, copy_clip
 from shards.schema import from_rows
@@ -122,7 +123,7 @@ class Bench:
         files = set_files(self.corpus, "bench")
         for number, part in enumerate(PARTS):
             write_table(files.plan(part), from_rows(rows[number :: len(PARTS)], PLAN), PLAN)
-        write_json(files.plan_list, {"parts": list(PARTS)})
+        write_json(files.plan_list, {"generations": [{"parts": list(PARTS)}]})
 
     def worker(self, config: PackConfig) -> PackWorker:
         """A worker whose child has begun."""

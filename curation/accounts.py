@@ -13,7 +13,7 @@ from curation.block import REASON
 from curation.corpus import first_paths
 from curation.funnel import Amount, Sum
 from curation.joined import ERROR_SUFFIX, num_rows
-from curation.pack_plan import set_files
+from curation.set_files import set_files
 from curation.tables import Corpus
 from shards.store import read_json
 
@@ -161,7 +161,10 @@ def _filtered(corpus: Corpus, name: str) -> Sum:
 
 
 def _packed(corpus: Corpus, name: str, kept: Amount) -> Sum:
-    """Kept = train + val + failed; what was kept when packing began, if the set was filtered anew since."""
+    """Kept = train + val + failed; what was kept when packing began, if the set was filtered anew since.
+
+    What earlier generations packed and the rules keep no more stays in the set, and so belongs to the whole.
+    """
     table = f"shards/{name}"
     rows = {kind: sum(_rows_below(corpus, f"{table}/{kind}").values()) for kind in ("train", "val")}
     errors = Counter()
@@ -169,10 +172,13 @@ def _packed(corpus: Corpus, name: str, kept: Amount) -> Sum:
         errors.update(by_cause(corpus.read(f"{table}/failures", stem, ["error"])["error"].to_pylist()))
     parts = [Amount(kind, number) for kind, number in rows.items()]
     parts.append(Amount("failed", errors.total(), reasons=_ranked(errors)))
-    is_done = (corpus.folder(table) / PACK_DONE).exists()
-    record = corpus.folder(table) / PACK_DONE if is_done else set_files(corpus, name).plan_list
-    if record.exists() and (packed := read_json(record))["kept_hash"] != _kept_hash(corpus, name):
-        kept = Amount("kept by earlier rules", packed["kept"])
+    plan, done = set_files(corpus, name).plan_list, corpus.folder(table) / PACK_DONE
+    told = [read_json(path) for path in (plan, done) if path.exists()]
+    if told and told[0]["kept_hash"] != _kept_hash(corpus, name):
+        kept = Amount("kept by earlier rules", told[0]["kept"])
+    elif told and (gone := told[0].get("no_longer_kept")):
+        kept = Amount("kept now or once", (kept.count or 0) + gone)
+    is_done = done.exists() and told[0]["kept"] == told[-1]["kept"]
     if not is_done:
         missing = (kept.count or 0) - sum(part.count or 0 for part in parts)
         parts += _pending("packed", max(0, missing))

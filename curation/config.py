@@ -133,6 +133,29 @@ class RuleSet:
 
 
 @dataclass(frozen=True)
+class Bucket:
+    """Frames and size that the samples of a shard can all give, at a rate."""
+
+    frames: int
+    """Frames of an example."""
+    width: int
+    """Pixels, even."""
+    height: int
+    """Pixels, even."""
+    fps: float
+    """Frames a second of an example."""
+
+    def __post_init__(self) -> None:
+        need(self.frames >= 1 and self.fps > 0, "pack.buckets", f"frames and fps must be above 0, not {self}")
+        sides = (self.width, self.height)
+        need(min(sides) >= 2 and not any(s % 2 for s in sides), "pack.buckets", f"sides must be even, not {self}")
+
+    def __str__(self) -> str:
+        """E.g. `16x320x576@8`: frames x height x width @ frames a second."""
+        return f"{self.frames}x{self.height}x{self.width}@{self.fps:g}"
+
+
+@dataclass(frozen=True)
 class PackConfig:
     """How kept clips become WebDataset shards."""
 
@@ -165,6 +188,11 @@ class PackConfig:
     """Keyframe distance, short so that a trainer may start anywhere."""
     encoder_threads: int = 1
     """Fixed, since the number of threads changes the bytes."""
+    buckets: list[Bucket] | None = None
+    """Samples of a shard are of one bucket: the largest, by frames x width x height, that the clip fits without being
+    enlarged. Encoded clips are cut to its size around the middle and take its rate; copied ones stay as they are."""
+    bucket_max_crop: float = 0.2
+    """Share of the picture that a bucket of another aspect may cut off."""
     motion_column: str | None = "motion"
     """Score by whose rank among all clips of the corpus a sample gets its `motion_bucket`; null for none."""
 
@@ -174,6 +202,12 @@ class PackConfig:
         for key in ("short_side_px", "fps", "crop_bars"):
             copies = self.mode == "copy" and getattr(self, key)
             need(not copies, f"pack.{key}", "changes pictures, which pack.mode: copy does not; use pack.mode: encode")
+        need(0 <= self.bucket_max_crop < 1, "pack.bucket_max_crop", "lies in 0..1, 1 excluded")
+        if self.buckets is not None:
+            names = [str(bucket) for bucket in self.buckets]
+            need(bool(names) and len(set(names)) == len(names), "pack.buckets", "names no bucket, or one twice")
+            for key in ("short_side_px", "fps"):
+                need(getattr(self, key) is None, f"pack.{key}", "is told by pack.buckets; leave it null")
 
 
 @dataclass(frozen=True)

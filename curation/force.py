@@ -33,7 +33,17 @@ def _tables(corpus: Corpus, config: CurateConfig, what: str) -> list[str]:
         return [*OUTCOME, *([dedup.TABLE] if other else _dedup_if_from(config, changed)), *reversed(changed)]
     if what == "dedup":
         return [*OUTCOME, dedup.TABLE]
-    return ["stats", *_changed(corpus, {f"shards/{name}": pack.describe(corpus, config, name) for name in config.sets})]
+    return ["stats", *_changed_sets(corpus, config)]
+
+
+def _changed_sets(corpus: Corpus, config: CurateConfig) -> list[str]:
+    """Shards that cannot grow as they stand; those of all sets where all can."""
+    made = {f"shards/{name}": pack.describe(corpus, config, name) for name in config.sets}
+    return [
+        table
+        for name, (table, description) in zip(config.sets, made.items(), strict=True)
+        if changes(corpus, table, description) or pack.is_outdated(corpus, config, name)
+    ] or list(made)
 
 
 def _dedup_if_from(config: CurateConfig, tables: Iterable[str]) -> list[str]:

@@ -226,7 +226,7 @@ class Curation:
             todo = pack.plan(corpus, config, name, description)
             if todo:
                 self._run_parts(f"pack {name}", pack.PackTask(corpus, config.pack, name, config.split.limits), todo)
-                pack.finish(corpus, name)
+                self.screen.say(f"pack {name}: {_words(pack.finish(corpus, name))}")
             else:
                 self._nothing_to_do(f"pack {name}", f"shards/{name}")
 

@@ -1,36 +1,35 @@
 """Job 5: cuts and encodes the kept clips of a set and writes them as shuffled shards, for training and validation.
 
-A clip that cannot be cut is listed with its reason and left out; the others go on.
+A clip that cannot be cut is listed with its reason and left out; the others go on. A set grows by generations.
 """
-# pyarrow.compute makes its functions while it is imported, unseen by pyright:
-# pyright: reportAttributeAccessIssue=false
 
-import json
 import logging
 from dataclasses import asdict
 from hashlib import blake2b
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from curation import guard
 from curation.block import read_block_list, refuse_older_verdicts
-from curation.clip_captions import clip_captions
 from curation.config import CurateConfig, PackConfig
 from curation.engine import Counts
+from curation.generations import CHOSEN, Standing, outdated, read_standing, survey
 from curation.joined import KEY
-from curation.pack_plan import PLAN, SPLITS, corpus_motion, make_plan, score_configs, set_files
+from curation.motion_bucket import MotionBuckets
+from curation.pack_plan import PLAN, corpus_motion, make_plan, score_configs
 from curation.pack_worker import PackTask, encode_settings
+from curation.set_files import SetFiles, set_files
 from curation.tables import Corpus
 from shards.encode import check_settings
+from shards.manifest import MANIFEST, MAX_GENERATIONS, SPLITS
 from shards.places import Place
-from shards.schema import SCHEMA_VERSION
-from shards.store import num_rows, read_json, write_json, write_table
+from shards.schema import FAILURES, SCHEMA_VERSION
+from shards.store import num_rows, parquet_file, read_json, write_json, write_table
 from shards.writer import index_path, write_manifest
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["PackTask", "check", "describe", "finish", "plan"]
+__all__ = ["PackTask", "check", "describe", "finish", "is_outdated", "plan"]
+TOLD = ("config_hash", "kept", "kept_hash", "no_longer_kept")
+"""What the manifest of a set tells of its plan."""
 
 
 def check(config: PackConfig) -> None:
@@ -50,78 +49,106 @@ def check(config: PackConfig) -> None:
 
 
 def describe(corpus: Corpus, config: CurateConfig, set_name: str) -> dict:
-    """All that the shards of a set depend on, as JSON.
+    """All that each sample of a set depends on, as JSON: how it is packed, the rules, how its scores were made.
 
-    How they are packed, the rules, the clips that these kept, their captions, and how their scores were made.
+    Which clips are kept, and their captions, are facts of a generation.
 
     Raises:
         ValueError: the set has no verdicts, or its verdicts do not know the block list as it is now.
     """
-    rules, kept = _rules(corpus, set_name), []
+    rules = _rules(corpus, set_name)
     refuse_older_verdicts(corpus, set_name, rules, read_block_list(config.block_list))
-    captions = blake2b(digest_size=16)
-    for part in corpus.parts(f"verdicts/{set_name}"):
-        mine = _kept_ids(corpus, set_name, part)
-        kept += mine.to_pylist()
-        told = clip_captions(corpus, part, config.scorers)
-        for clip_id in mine.to_pylist():
-            for caption in told.get(clip_id, ()):
-                captions.update(json.dumps([clip_id, *caption.values()]).encode() + b"\n")
-    clips = blake2b("".join(f"{clip_id}\n" for clip_id in sorted(kept)).encode(), digest_size=16)
     return {
         "schema_version": SCHEMA_VERSION,
         "pack": guard.describe(config.pack),
         "rules": rules["config_hash"],
-        "kept_clips": {"number": len(kept), "hash": clips.hexdigest()},
-        "captions": captions.hexdigest(),
         "scores": score_configs(corpus, config),
     }
+
+
+def is_outdated(corpus: Corpus, config: CurateConfig, set_name: str) -> bool:
+    """Whether shards of these settings stand that may not stay: of blocked clips, or with other captions."""
+    standing = read_standing(files := set_files(corpus, set_name))
+    if not standing.number:
+        return False
+    return outdated(read_json(files.plan_list), survey(corpus, config.scorers, set_name, standing)) is not None
 
 
 def plan(corpus: Corpus, config: CurateConfig, set_name: str, description: dict | None = None) -> list[str]:
     """Settles which clip goes into which shard, once; gives the names of the shards that are still to be written.
 
-    Where none is left and the set has no manifest yet, it is finished: an empty set needs no worker.
+    Clips that are kept and do not stand yet make a new generation. Where no shard is left to write and the manifest
+    tells less than the plan, the set is finished: an empty set needs no worker.
 
     Args:
         corpus: the tables.
         config: how to pack.
         set_name: the rule set.
-        description: what `describe` said just now, to spare a second look at every caption.
+        description: what `describe` said just now.
 
     Raises:
-        ValueError: the configuration is wrong, a table is missing, or the plan that stands is for other clips.
+        ValueError: the configuration is wrong or not that of the set, a table is missing, or what stands may not stay.
     """
     files = set_files(corpus, set_name)
     config_hash = guard.config_hash(description or describe(corpus, config, set_name))
-    if not files.plan_list.exists():
-        check(config.pack)
-        _write_plan(corpus, config, set_name, config_hash)
-    planned = read_json(files.plan_list)
+    standing = read_standing(files)
+    planned = read_json(files.plan_list) if standing.number else {"config_hash": config_hash, "generations": []}
     if planned["config_hash"] != config_hash:
-        raise ValueError(f"{files.root} is for other clips or settings; name another OUT, or say FORCE=pack")
-    todo = [part for part in planned["parts"] if not index_path(files.tar(part)).exists()]
-    if not todo and not files.manifest.exists():
+        raise ValueError(f"{files.root} was made with other settings; name another OUT, or say FORCE=pack")
+    found = survey(corpus, config.scorers, set_name, standing)
+    if reason := outdated(planned, found):
+        raise ValueError(f"{files.root} {reason}; say FORCE=pack to pack it anew, or bring back what was")
+    told = planned | {"no_longer_kept": found.num_gone, "kept_hash": _rules(corpus, set_name)["kept_hash"]}
+    if found.num_new or not standing.number:
+        check(config.pack)
+        told = _add_generation(corpus, config, set_name, told, standing, found.captions[-1])
+    if told != planned:
+        write_json(files.plan_list, told)
+    _warn_of_gone(files.root, told)
+    todo = [part for part in files.parts() if not index_path(files.tar(part)).exists()]
+    if not todo and not _is_finished(files):
         finish(corpus, set_name)
     return todo
 
 
-def _write_plan(corpus: Corpus, config: CurateConfig, set_name: str, config_hash: str) -> None:
-    files, rules = set_files(corpus, set_name), _rules(corpus, set_name)
-    lengths: dict[str, int] = {}
-    motion = corpus_motion(corpus, config, set_name)
-    for part, rows in make_plan(corpus, config, set_name, config_hash, motion):
+def _add_generation(
+    corpus: Corpus, config: CurateConfig, set_name: str, planned: dict, standing: Standing, captions_hash: str
+) -> dict:
+    """Writes the plan of the next generation; gives `plan.json` with it."""
+    files, number = set_files(corpus, set_name), standing.number
+    if number >= MAX_GENERATIONS:
+        raise ValueError(f"{files.root} has {number} generations, as many as it can; say FORCE=pack to make them one")
+    known = planned.get("motion")
+    motion = MotionBuckets(**known) if known else corpus_motion(corpus, config, set_name)
+    made = make_plan(corpus, config, set_name, planned["config_hash"], motion, standing)
+    for part, rows in made.parts():
         write_table(files.plan(part), rows, PLAN)
-        lengths[part] = len(rows)
-    about = {"config_hash": config_hash, "kept": sum(lengths.values()), "kept_hash": rules["kept_hash"]}
-    write_json(files.plan_list, {**about, "motion": asdict(motion), "parts": list(lengths)})
+    write_table(files.chosen(number), made.chosen(), CHOSEN)
+    ids = "".join(f"{clip_id}\n" for clip_id in sorted(made.kept["key"].to_pylist()))
+    generation = {
+        "number": number,
+        "config_hash": planned["config_hash"],
+        "kept": len(made.kept),
+        "clips_hash": blake2b(ids.encode(), digest_size=16).hexdigest(),
+        "captions_hash": captions_hash,
+        "parts": list(made.shards),
+    }
+    generations = [*planned["generations"], generation]
+    kept = sum(each["kept"] for each in generations)
+    return planned | {"motion": asdict(motion), "kept": kept, "generations": generations}
+
+
+def _is_finished(files: SetFiles) -> bool:
+    """Whether the manifest tells all that the plan does."""
+    planned, told = read_json(files.plan_list), read_json(files.manifest) if files.manifest.exists() else {}
+    return all(told.get(name) == planned[name] for name in TOLD)
 
 
 def finish(corpus: Corpus, set_name: str) -> Counts:
     """Writes the manifests of a set whose shards all stand, and proves that kept = packed + failed.
 
     Returns:
-        `kept`, `train`, `val` and `failed`.
+        `kept`, `train`, `val` and `failed`, over all generations. Clips that no shard takes have failed.
 
     Raises:
         RuntimeError: the sum does not hold.
@@ -131,13 +158,37 @@ def finish(corpus: Corpus, set_name: str) -> Counts:
     planned = read_json(files.plan_list)
     counts: Counts = {"kept": planned["kept"]}
     for split in SPLITS:
-        counts[split] = write_manifest(files.root / split, planned["config_hash"])["num_samples"]
-    counts["failed"] = sum(num_rows(files.failures(part)) for part in planned["parts"])
+        folder = files.root / split
+        standing = read_json(folder / MANIFEST)["shards"] if (folder / MANIFEST).exists() else []
+        counts[split] = write_manifest(folder, planned["config_hash"], standing)["num_samples"]
+    counts["failed"] = sum(num_rows(files.failures(part)) for part in files.parts())
+    counts["failed"] += sum(_list_unfit(files, generation["number"]) for generation in planned["generations"])
     if counts["kept"] != sum(counts[part] for part in (*SPLITS, "failed")):
         raise RuntimeError(f"{files.root}: kept is not packed + failed: {counts}; say FORCE=pack to pack it anew")
     _warn(files.root, counts)
-    write_json(files.manifest, {**counts, **{name: planned[name] for name in ("config_hash", "kept_hash")}})
+    generations = len(planned["generations"])
+    write_json(files.manifest, {**counts, **{name: planned[name] for name in TOLD}, "generations": generations})
     return counts
+
+
+def _list_unfit(files: SetFiles, generation: int) -> int:
+    """Writes the clips that no shard takes, if there are any, beside those that failed; gives their number."""
+    with parquet_file(files.chosen(generation)) as chosen:
+        rows = chosen.read([KEY, "error"])
+    unfit = rows.filter(rows["error"].is_valid())
+    if len(unfit) and not files.unfit(generation).exists():
+        write_table(files.unfit(generation), unfit, FAILURES)
+    return len(unfit)
+
+
+def _warn_of_gone(root: Place, planned: dict) -> None:
+    if gone := planned["no_longer_kept"]:
+        logger.warning(
+            "%s: %d of its %d clips are NO LONGER KEPT by the rules and stay; FORCE=pack makes it anew without them",
+            root,
+            gone,
+            planned["kept"],
+        )
 
 
 def _warn(root: Place, counts: Counts) -> None:
@@ -154,8 +205,3 @@ def _rules(corpus: Corpus, set_name: str) -> dict:
     if not path.exists():
         raise ValueError(f"{path} is missing: the set was not filtered to the end; run JOB=filter first")
     return read_json(path)
-
-
-def _kept_ids(corpus: Corpus, set_name: str, part: str) -> pa.ChunkedArray:
-    verdicts = corpus.read(f"verdicts/{set_name}", part, [KEY, "rejected_by"])
-    return verdicts[KEY].filter(pc.equal(pc.list_value_length(verdicts["rejected_by"]), 0))

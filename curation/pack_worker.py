@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO, get_type_hints
 
 from curation.addresses import open_source
+from curation.bars import crop_of
 from curation.child import Child, ChildDied
 from curation.child_error import ChildRaised
 from curation.config import LimitsConfig, PackConfig
 from curation.engine import Counts, PartTask, PartWorker
 from curation.joined import KEY
-from curation.pack_plan import MEASURED, set_files
-from curation.scorers.frame import CROP
+from curation.pack_plan import MEASURED
+from curation.set_files import set_files
 from curation.stamp import STAMP, SourceLost, refuse_changed, refuse_common_loss
 from curation.tables import Corpus
 from shards.audio import add_audio
@@ -21,11 +22,9 @@ from shards.fit import Crop
 from shards.mp4 import PackedClip
 from shards.sample import MAPS, Sample
 from shards.schema import FAILURES, from_rows
-from shards.store import parquet_file, read_json, write_table
+from shards.store import parquet_file, write_table
 from shards.video import VideoError
 from shards.writer import write_shard
-
-MIXED_LINE = 1 / 360  # of a side: a line of proxy frames of the default size
 
 
 def encode_settings(config: PackConfig) -> EncodeSettings:
@@ -40,6 +39,15 @@ def encode_settings(config: PackConfig) -> EncodeSettings:
         fps=config.fps,
         options=config.encoder_options,
     )
+
+
+def settings_of(row: dict, config: PackConfig) -> EncodeSettings:
+    """How the clip of a row of the plan is encoded: for its bucket, if it has one."""
+    bucket = next((each for each in config.buckets or () if str(each) == row["bucket"]), None)
+    settings = encode_settings(config)
+    if bucket is None or config.mode == "copy":
+        return settings
+    return replace(settings, fps=bucket.fps, size=(bucket.width, bucket.height))
 
 
 @dataclass(frozen=True)
@@ -63,22 +71,6 @@ def way_of(row: dict, config: PackConfig) -> Way:
     copied_frames = row["num_frames"] if config.mode == "copy" else None
     crop = crop_of(dict(row["scores"])) if config.crop_bars else None
     return Way(copied_frames, crop, config.audio == "copy")
-
-
-def crop_of(scores: dict[str, float]) -> Crop | None:
-    """The picture inside its bars, less one line of a proxy frame at each bar, which may be of both; None without bars.
-
-    Raises:
-        VideoError: a score is missing.
-    """
-    missing = [name for name in CROP if name not in scores]
-    if missing:
-        raise VideoError(f"its black bars are not known: no score {', '.join(missing)}")
-    left, top, right, bottom = (scores[name] for name in CROP)
-    starts = [side + MIXED_LINE * (side > 0) for side in (left, top)]
-    ends = [side - MIXED_LINE * (side < 1) for side in (right, bottom)]
-    crop = Crop(*starts, *ends)
-    return None if crop == Crop(0, 0, 1, 1) else crop
 
 
 @dataclass(frozen=True)
@@ -110,8 +102,7 @@ class PackWorker(PartWorker):
 
     def __init__(self, task: PackTask) -> None:
         self._files, self._limits = set_files(task.corpus, task.set_name), task.limits
-        self._config, self._settings = task.config, encode_settings(task.config)
-        limits = task.limits
+        self._config, limits = task.config, task.limits
         self._child = Child(limits.wall_s, limits.attempts, memory_bytes=limits.memory_bytes)
 
     def run(self, part: str) -> Counts:
@@ -166,15 +157,16 @@ class PackWorker(PartWorker):
 
     def _planned(self, first: str) -> Iterator[dict]:
         """The sources of all clips, those of one shard first."""
-        for part in dict.fromkeys([first, *read_json(self._files.plan_list)["parts"]]):
+        for part in dict.fromkeys([first, *self._files.parts()]):
             with parquet_file(self._files.plan(part)) as plan:
                 yield from plan.read(["path", "video_id", *STAMP]).to_pylist()
 
     def _try(self, row: dict) -> PackedClip:
         """Cuts in the child; what is raised there is final, a death of the child is tried again up to the limit."""
         span, way = (row["path"], row["start_pts"], row["end_pts"]), way_of(row, self._config)
+        settings = settings_of(row, self._config)
         try:
-            return self._child.call(cut_listed, *span, self._settings, self._limits, way, read=_clip)
+            return self._child.call(cut_listed, *span, settings, self._limits, way, read=_clip)
         except (ChildDied, ChildRaised) as error:  # whatever a poisonous file provokes costs this clip alone
             raise VideoError(str(error)) from error
 

@@ -1,4 +1,4 @@
-"""One packed sample against the row of its index: its json, its text, its video."""
+"""One packed sample against the row of its index: its json, its text, its video or latents."""
 
 from itertools import islice
 from typing import Any, Literal
@@ -35,9 +35,12 @@ def check_sample(row: dict, members: dict[str, bytes], decode: Decode) -> None:
     with named(row["key"], "txt"):
         if members.get("txt", sample.caption.encode()) != sample.caption.encode():
             raise Bad("it is not the first caption of the json")
-    if decode != "none":
+    if decode != "none" and sample.latents is None:
         with named(row["key"], "mp4"):
             _check_video(sample, decode)
+    elif sample.latents is not None:
+        with named(row["key"], "safetensors"):
+            _check_tensors(sample.latents)
 
 
 def _as_in_index(meta: dict[str, Any], members: list[dict]) -> dict:
@@ -46,6 +49,15 @@ def _as_in_index(meta: dict[str, Any], members: list[dict]) -> dict:
         return from_rows([index_row(meta, members)], INDEX).to_pylist()[0]
     except (pa.ArrowException, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise Bad(f"a field is not of the type that the schema says ({error})") from error
+
+
+def _check_tensors(data: bytes) -> None:
+    """Whether it is a safetensors file with latents in it: names, shapes and bytes fit each other."""
+    from safetensors import deserialize
+
+    tensors: dict[str, Any] = dict(deserialize(data))  # raises on each fault; `named` makes that a problem
+    if "latents" not in tensors:
+        raise Bad(f"it holds no tensor `latents`, but {', '.join(sorted(tensors)) or 'none'}")
 
 
 def _check_video(sample: Sample, decode: Decode) -> None:

@@ -37,6 +37,7 @@ def describe(root: Place, list_shards: bool = False) -> Iterator[str]:
     blocks = [
         _head(root, manifests),
         _splits(manifests, of_splits),
+        _generations(shards),
         _numbers(facts, shards),
         _counts("size (width x height)", "samples", [each.sizes for each in facts]),
         _counts("captions by", "captions", [each.sources for each in facts]),
@@ -53,11 +54,8 @@ def _head(root: Place, manifests: Mapping[str, dict]) -> Rows:
     first = next(iter(manifests.values()))
     told = read_json(root / MANIFEST)
     lost = [["not packed", f"{told['failed']} of {told['kept']} kept clips"]] if told.get("failed") else []
-    shards = [shard for each in manifests.values() for shard in each["shards"]]
-    generations = {str(shard["generation"]) for shard in shards if "generation" in shard}
-    grown = [["generations", ", ".join(sorted(generations, key=int))]] if generations else []
     about = [["packed set", str(root)], ["schema version", str(first["schema_version"])]]
-    return [*about, ["configuration", str(first.get("config_hash"))], *lost, *grown]
+    return [*about, ["configuration", str(first.get("config_hash"))], *lost]
 
 
 def _splits(manifests: Mapping[str, dict], of_splits: Mapping[str, Facts]) -> Rows:
@@ -68,6 +66,16 @@ def _splits(manifests: Mapping[str, dict], of_splits: Mapping[str, Facts]) -> Ro
         size = _bytes(manifests[split]["size_bytes"])
         rows.append([split, *map(str, counts), f"{hours:.2f}", size, str(facts.num_samples - facts.num_captioned)])
     return rows
+
+
+def _generations(shards: Sequence[dict]) -> Rows:
+    """What each run that found new clips has added; nothing where all were packed at once."""
+    rows = [["generation", "shards", "samples", "size"]]
+    for generation in sorted({shard.get("generation", 0) for shard in shards}):
+        mine = [shard for shard in shards if shard.get("generation", 0) == generation]
+        samples, size = (sum(shard[name] for shard in mine) for name in ("num_samples", "size_bytes"))
+        rows.append([str(generation), str(len(mine)), str(samples), _bytes(size)])
+    return rows if any(shard.get("generation") for shard in shards) else []
 
 
 def _numbers(facts: Sequence[Facts], shards: Sequence[dict]) -> Rows:

@@ -43,6 +43,8 @@ class EncodeSettings:
     """Threads of the encoder; the bytes depend on it."""
     short_side_px: int | None = None
     """Frames are scaled down to this short side; None keeps their size."""
+    size: tuple[int, int] | None = None
+    """Width and height, even: the middle of the picture that has their aspect, scaled; None goes by the short side."""
     fps: float | None = None
     """Frames are taken at this even rate, those that are shown then; None keeps all and their times."""
     options: dict[str, str] = field(default_factory=dict)
@@ -81,7 +83,11 @@ def cut_clip(
         first = next(frames, None)
         if first is None:
             raise VideoError(f"no frame in the span: {start_pts} to {end_pts} ticks of {video.info.time_base} s")
-        fit, time_base, rate = Fit(first, settings.short_side_px, crop), video.info.time_base, video.info.frame_rate
+        fit, time_base, rate = (
+            Fit(first, settings.short_side_px, crop, settings.size),
+            video.info.time_base,
+            video.info.frame_rate,
+        )
         pictures = _pictures(chain([first], frames), end_pts, fit)
         if settings.fps:
             rate = _rate(settings.fps)

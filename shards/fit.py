@@ -58,12 +58,30 @@ def packed_size(size: tuple[int, int], short_side_px: int | None) -> tuple[int, 
 
 
 class Fit:
-    """Brings the frames of a clip to the size of the first, scaled to the short side."""
+    """Brings the frames of a clip to the size of the first, scaled to the short side; or to a size of its own."""
 
-    def __init__(self, first: Frame, short_side_px: int | None = None, crop: Crop | None = None) -> None:
-        """Args: first: the clip's first frame; short_side_px: as in `packed_size`; crop: what is kept, None all."""
-        self._crop, self._converter, self._scaler = crop, VideoReformatter(), VideoReformatter()
-        self.size = packed_size(_cropped_size(first, crop) if crop else first.size, short_side_px)
+    def __init__(
+        self,
+        first: Frame,
+        short_side_px: int | None = None,
+        crop: Crop | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        """Prepares, and reads no pixel.
+
+        Args:
+            first: the clip's first frame.
+            short_side_px: as in `packed_size`.
+            crop: what is kept; None keeps all.
+            size: width and height, even; of what is kept the middle with this aspect is scaled to it. None goes by
+                `short_side_px`.
+        """
+        shown = _cropped_size(first, crop) if crop else first.size
+        if size and shown != size:
+            crop = _middle(crop or Crop(0, 0, 1, 1), shown, size)
+        self._crop = crop
+        self._converter, self._scaler = VideoReformatter(), VideoReformatter()
+        self.size = size or packed_size(shown, short_side_px)
         """Width and height of the packed video, pixels."""
 
     def __call__(self, frame: Frame) -> av.VideoFrame:
@@ -74,6 +92,14 @@ class Fit:
             raw = _cut_out(_converted(self._converter, raw, raw.width, raw.height), box)
         width, height = reversed(self.size) if frame.rotation_deg % 180 else self.size
         return _upright(_converted(self._scaler, raw, width, height), frame)
+
+
+def _middle(crop: Crop, shown: tuple[int, int], size: tuple[int, int]) -> Crop:
+    """The largest part around the middle of a crop, `shown` pixels large, that has the aspect of a size."""
+    scale = max(size[0] / shown[0], size[1] / shown[1])
+    lost = [(1 - side / (scale * whole)) / 2 for side, whole in zip(size, shown, strict=True)]
+    left, top = lost[0] * (crop.right - crop.left), lost[1] * (crop.bottom - crop.top)
+    return Crop(crop.left + left, crop.top + top, crop.right - left, crop.bottom - top)
 
 
 def _cropped_size(frame: Frame, crop: Crop) -> tuple[int, int]:

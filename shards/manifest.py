@@ -12,16 +12,29 @@ from shards.store import read_json
 
 MANIFEST = "manifest.json"
 SPLITS = ("train", "val")
+MAX_GENERATIONS = 1000
+GENERATION = re.compile(r"g(\d{3})-\d+")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 NEXT = "pack the set again, with FORCE=pack"
+
+
+def shard_name(generation: int, number: int) -> str:
+    """`00000` for the first shard of generation 0, `g001-00000` of generation 1: they sort in the order of packing."""
+    return f"g{generation:03d}-{number:05d}" if generation else f"{number:05d}"
+
+
+def generation_of(name: str) -> int:
+    """The generation of a shard, by its name."""
+    found = GENERATION.fullmatch(name)
+    return int(found[1]) if found else 0
 
 
 def read_manifest(folder: Place) -> dict:
     """The manifest of a split, proved to be one.
 
     Returns:
-        `schema_version`, `config_hash`, `num_samples`, `size_bytes`, and `shards`: of each `name`, `num_samples`,
-        `size_bytes` and `sha256` of its tar, and `index_sha256`.
+        `schema_version`, `config_hash`, `num_samples`, `size_bytes`, and `shards`: of each `name`, `generation`,
+        `num_samples`, `size_bytes` and `sha256` of its tar, and `index_sha256`.
 
     Raises:
         ValueError: it is missing, broken, of another schema version, or names a shard that cannot be one; names it.

@@ -1,4 +1,4 @@
-"""What one sample of a shard holds, and the three members of the tar it becomes: json, mp4, txt."""
+"""What one sample of a shard holds, and the three members of the tar it becomes: json, mp4 or safetensors, txt."""
 
 import json
 import re
@@ -12,7 +12,10 @@ from shards.schema import SAMPLE
 
 MAPS = [field.name for field in SAMPLE if pa.types.is_map(field.type)]
 """Fields that are dicts in a sample, and lists of pairs in the rows of a table."""
-MEMBERS = ("json", "mp4", "txt")
+MEMBERS = ("json", "mp4", "safetensors", "txt")
+"""Extensions that a sample may have: json, one of `CONTENTS`, txt."""
+CONTENTS = ("mp4", "safetensors")
+"""A video, or tensors in its place."""
 KEY_RULE = re.compile(r"[0-9a-zA-Z_-]+")
 
 
@@ -27,9 +30,11 @@ class Sample:
     key: str
     """Only digits, ASCII letters, `_` and `-`: WebDataset cuts a key at the first dot, and a tar knows folders."""
     video: bytes
-    """An mp4 file."""
+    """An mp4 file; nothing where there are `latents`."""
     meta: dict[str, Any]
     """The fields of `schema.SAMPLE`; maps as dicts, `captions` as a list of dicts."""
+    latents: bytes | None = None
+    """A safetensors file in place of the video, which `meta` then still speaks of; the trainer knows its tensors."""
 
     def __post_init__(self) -> None:
         if not KEY_RULE.fullmatch(self.key):
@@ -53,7 +58,8 @@ class Sample:
             ValueError: a number is infinite or not a number, which JSON cannot tell.
         """
         text = json.dumps(self.meta, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return {"json": text.encode(), "mp4": self.video, "txt": self.caption.encode()}
+        content = {"mp4": self.video} if self.latents is None else {"safetensors": self.latents}
+        return {"json": text.encode(), **content, "txt": self.caption.encode()}
 
     def to_webdataset(self) -> dict[str, str | bytes]:
         """The sample as `webdataset` knows it: `__key__` and the members."""
@@ -64,17 +70,21 @@ class Sample:
         """The sample from undecoded members and their `__key__`.
 
         Raises:
-            ValueError: a member is missing, the json is broken, or its fields are not those of a sample.
+            ValueError: a member is missing, it has a video and latents, the json is broken, or its fields are not
+                those of a sample.
         """
-        key = sample.get("__key__", "")
-        missing = {"json", "mp4"} - set(sample)
+        key, contents = sample.get("__key__", ""), [name for name in CONTENTS if name in sample]
+        missing = [*["json"] * ("json" not in sample), *["mp4"] * (not contents)]
         if missing:
-            raise ValueError(f"sample {key}: no {' and no '.join(sorted(missing))} member")
+            raise ValueError(f"sample {key}: no {' and no '.join(missing)} member")
+        if len(contents) > 1:
+            raise ValueError(f"sample {key}: it has the members {' and '.join(contents)}, where one excludes the other")
         try:
             meta = json.loads(sample["json"])
         except ValueError as error:
             raise ValueError(f"sample {key}: its json member cannot be read ({error})") from error
-        return cls(key, bytes(sample["mp4"]), meta)
+        latents = bytes(sample["safetensors"]) if "safetensors" in sample else None
+        return cls(key, bytes(sample.get("mp4", b"")), meta, latents)
 
 
 def index_row(meta: Mapping[str, Any], members: list[dict]) -> dict:
@@ -98,8 +108,18 @@ def arrow_schema(index: pa.Table) -> pa.Schema:
         index: of `schema.INDEX`, of the whole set.
     """
     fields = [field.with_type(_as_struct(index[field.name])) if field.name in MAPS else field for field in SAMPLE]
-    members = {"json": pa.struct(fields), "mp4": pa.binary(), "txt": pa.string()}
+    members = {"json": pa.struct(fields), content_of(index): pa.binary(), "txt": pa.string()}
     return pa.schema([("__key__", pa.string()), ("__url__", pa.string()), *members.items()])
+
+
+def content_of(index: pa.Table) -> str:
+    """Which of `CONTENTS` a set's samples have, told by the first; `mp4` where there is none.
+
+    Args:
+        index: of `schema.INDEX`.
+    """
+    first = index["members"][0].as_py() if len(index) else []
+    return next((member["extension"] for member in first if member["extension"] in CONTENTS), "mp4")
 
 
 def _as_struct(maps: pa.ChunkedArray) -> pa.DataType:

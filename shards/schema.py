@@ -189,6 +189,11 @@ SAMPLE = pa.schema(
             "rank of the clip's motion among all clips of the corpus; null where it has no score of motion",
             "0..255",
         ),
+        field(
+            "bucket",
+            pa.string(),
+            "frames x height x width @ frames a second of the bucket it was packed for, as 16x320x576@8; null without",
+        ),
         field("path", pa.string(), "the source file"),
         *SPAN,
         field("made_by", pa.string(), "copy, encode, or encode: and why its packets could not be copied"),

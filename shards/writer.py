@@ -12,7 +12,7 @@ from zlib import crc32
 
 import pyarrow as pa
 
-from shards.manifest import MANIFEST
+from shards.manifest import MANIFEST, generation_of
 from shards.places import Place
 from shards.sample import Sample, index_row
 from shards.schema import INDEX, SCHEMA_VERSION, from_rows
@@ -79,29 +79,34 @@ def _members(path: Path, keys: list[str]) -> Iterator[list[dict]]:
     return iter(found.values())
 
 
-def write_manifest(folder: Place, config_hash: str) -> dict:
+def write_manifest(folder: Place, config_hash: str, standing: Iterable[dict] = ()) -> dict:
     """Writes `manifest.json` over all shards that stand in a folder, and returns it.
 
     Args:
         folder: shards of one split; may be empty or missing.
         config_hash: hash of the configuration that made the shards.
+        standing: what an older manifest says of shards. It is taken over where index and size of the tar are still the
+            same: a set that grows does not read its old tars, and one that was damaged since gets no new hash.
 
     Raises:
         ValueError: an index stands without its tar; names it.
     """
-    shards = [_describe(path) for path in sorted(folder.glob("*.parquet"))]
+    known = {shard["name"]: shard for shard in standing}
+    shards = [_describe(path, known.get(path.stem, {})) for path in sorted(folder.glob("*.parquet"))]
     totals = {name: sum(shard[name] for shard in shards) for name in ("num_samples", "size_bytes")}
     manifest = {"schema_version": SCHEMA_VERSION, "config_hash": config_hash, **totals, "shards": shards}
     write_json(folder / MANIFEST, manifest)
     return manifest
 
 
-def _describe(index: Place) -> dict:
+def _describe(index: Place, known: dict) -> dict:
     tar = index.with_suffix(".tar")
     if not tar.exists():
         raise ValueError(f"{tar} is missing though its index stands; remove {index} and pack again")
-    about = {"name": tar.stem, "num_samples": num_rows(index), "size_bytes": tar.stat().st_size}
-    return about | {"sha256": _sha256(tar), "index_sha256": _sha256(index)}
+    about = {"name": tar.stem, "generation": generation_of(tar.stem), "num_samples": num_rows(index)}
+    about |= {"size_bytes": tar.stat().st_size, "index_sha256": _sha256(index)}
+    is_known = all(known.get(key) == value for key, value in about.items())
+    return about | {"sha256": known["sha256"] if is_known else _sha256(tar)}
 
 
 def _sha256(path: Place) -> str:

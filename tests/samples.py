@@ -19,6 +19,7 @@ def make_sample(number: int, video: bytes | None = None, **fields: object) -> Sa
         "height": 48,
         "scores": {"motion": 0.5, "luma_mean": 100.25},
         "motion_bucket": number % 256,
+        "bucket": None,
         "path": "/films/ü.mp4",
         "start_pts": 25 * number,
         "end_pts": 25 * (number + 1),

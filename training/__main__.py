@@ -1,4 +1,4 @@
-"""The command line of training: train a stage, sample from one, plan a recipe."""
+"""The command line of training: train a stage, sample from one, plan a recipe, encode its data beforehand."""
 
 import argparse
 import fcntl
@@ -18,7 +18,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """`train`, `sample` and `plan`; what they do not know themselves goes to the configuration."""
+    """`train`, `sample`, `plan`, `encode`; what they do not know themselves goes to the configuration."""
     parser = argparse.ArgumentParser(
         prog="python -m training",
         description="Trains a video diffusion model in stages on packed shards, and samples from it.",
@@ -39,6 +39,14 @@ def make_parser() -> argparse.ArgumentParser:
     sample.add_argument("--out", help="folder for mp4 and PNG (default: samples in the run)")
     plan = commands.add_parser("plan", parents=[shared], allow_abbrev=False, help="say what stages would do")
     plan.add_argument("--stage", help="one stage (default: all)")
+    about = "make a latent set of the packed set that a stage reads, for --data.latents"
+    encode = commands.add_parser("encode", parents=[shared], allow_abbrev=False, help=about)
+    encode.add_argument("--stage", required=True, help="whose codec, text encoder, frame size and packed set")
+    encode.add_argument("--out", help="folder of latent sets (default: latents/<width>x<height> beside the shards)")
+    encode.add_argument("--dtype", choices=["float16", "bfloat16"], default="float16", help="default float16")
+    encode.add_argument("--windows", type=int, default=4, help="of a clip, for codecs that need fixed ones (default 4)")
+    encode.add_argument("--threads", type=int, default=1, help="of the CPU; equal bytes need equal ones (default 1)")
+    encode.add_argument("--force", action="store_true", help="move what stands there aside, and make it anew")
     return parser
 
 
@@ -78,6 +86,24 @@ def plan(options: argparse.Namespace, rest: list[str]) -> None:
         print(line, flush=True)
 
 
+def encode(options: argparse.Namespace, rest: list[str]) -> None:
+    """Makes a latent set, or goes on with it."""
+    files = _recipe(options).files(options.stage)
+    from training.config import build_stage
+    from training.encode import Encoding, make_latent_set
+    from training.latent_set import LatentSet
+    from training.screen import Screen
+
+    stage, screen = build_stage(files, rest), Screen()
+    bucket = stage.data.bucket
+    beside = Path(stage.data.shards).parent / "latents" / f"{bucket.width}x{bucket.height}"
+    latents = LatentSet(Path(options.out or beside) / stage.data.set)
+    with _sole_user(Run(latents.folder)):
+        make_latent_set(
+            stage, latents, Encoding(options.dtype, options.windows, options.threads), screen, options.force
+        )
+
+
 def _recipe(options: argparse.Namespace) -> Recipe:
     named, path = CONFIGS / options.recipe, Path(options.recipe)
     recipe = Recipe(path if path.is_dir() and not named.is_dir() else named)
@@ -91,10 +117,10 @@ def _runs(options: argparse.Namespace) -> Path:
 
 @contextmanager
 def _sole_user(run: Run) -> Iterator[None]:
-    """Holds a stage alone; the processes that Lightning starts beside the first are let through.
+    """Holds a stage, or a latent set, alone; the processes that Lightning starts beside the first are let through.
 
     Raises:
-        ValueError: it cannot be written to, or another process trains it.
+        ValueError: it cannot be written to, or another process works on it.
     """
     if any(os.environ.get(name, "0") != "0" for name in ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")):
         yield
@@ -109,7 +135,7 @@ def _sole_user(run: Run) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.register_at_fork(after_in_child=lock.close)  # else workers would hold it when this process is killed
         except OSError as error:
-            raise ValueError(f"another process trains stage {run.stage} in {run.folder.parent}; wait for it") from error
+            raise ValueError(f"another process works on {run.folder}; wait for it") from error
         yield
 
 
@@ -119,12 +145,13 @@ def main(arguments: list[str]) -> int:
     warnings.filterwarnings("ignore", module="lightning")
     options, rest = make_parser().parse_known_args(arguments)
     try:
-        {"train": train, "sample": sample, "plan": plan}[options.command](options, rest)
+        {"train": train, "sample": sample, "plan": plan, "encode": encode}[options.command](options, rest)
     except (KeyboardInterrupt, SystemExit) as stop:
         if isinstance(stop, SystemExit) and not stop.code:
             return 0
-        goes_on = "; the same command (without FORCE) goes on from the last checkpoint"
-        print("interrupted" + (goes_on if options.command == "train" else ""), file=sys.stderr)
+        where = "checkpoint" if options.command == "train" else "shard"
+        goes_on = f"; the same command (without FORCE) goes on from the last {where}"
+        print("interrupted" + (goes_on if options.command in ("train", "encode") else ""), file=sys.stderr)
         return 130
     except (ValueError, OSError, RuntimeError) as error:
         if os.environ.get("RUSHES_DEBUG"):

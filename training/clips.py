@@ -1,22 +1,21 @@
-"""Examples from packed clips: which frames of a clip a model sees, and their decoding.
+"""Examples from packed clips: which frames of a clip a model sees.
 
-What fits is decided by the plan (`buckets.py`); sizes are changed by libswscale, in `shards/video.py`.
+What fits is decided by the plan (`buckets.py`), frames are decoded in `decode.py`; of a latent set `latents.py` reads
+the same windows.
 """
 
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from shards.reader import ShardSet
-from shards.video import Frame, Video, VideoError, open_video
+from shards.sample import Sample
 from training.buckets import Bucket, Needs, fits, plan_samples
 from training.conditioning import Conditioning
+from training.decode import pictures
 from training.sources import Example, Source, uniforms
-
-SEEK_S = 0.5  # to decode less than this costs less than to seek
-TOLERANCE_S = 0.001  # files that count in milliseconds tell a frame's time no better
 
 
 class ClipSource(Source):
@@ -68,28 +67,25 @@ class ClipSource(Source):
         """
         number, (of_rate, of_start, of_caption) = int(self.plan.usable[i]), uniforms(rng, 3).tolist()
         try:
-            video = self._shards.read(number).video
+            sample = self._shards.read(number)
         except ValueError as error:
             raise ValueError(f"is not in its shard: {error}") from error
         row = self._shards.index.slice(number, 1).to_pylist()[0]
-        fps, times = self._window(row["num_frames"], row["fps"], of_rate, of_start)
-        texts = [caption["text"] for caption in row["captions"] or [] if (caption["text"] or "").strip()]
-        return Example(
-            row["key"],
-            torch.from_numpy(_pictures(video, times, row["fps"], self.bucket)),
-            texts[int(of_caption * len(texts))] if texts else "",
-            self._micro(fps, row),
-        )
+        fps, times = window(self.bucket, self._rates, row, of_rate, self._start(of_start))
+        texts = texts_of(row)
+        chosen = int(of_caption * len(texts))
+        frames, features = self._seen(sample, row, fps, times, chosen)
+        return Example(row["key"], frames, texts[chosen] if texts else "", self._micro(fps, row), features)
 
-    def _window(self, num_frames: int, clip_fps: float, of_rate: float, of_start: float) -> tuple[float, np.ndarray]:
-        """Frames a second, and the seconds (T,) from the clip's first frame on at which frames are wanted."""
-        if self.bucket.is_image:
-            return 0.0, np.array([of_start * num_frames / clip_fps])
-        fitting = self._rates[fits(self.bucket, self._rates, np.array([num_frames]), np.array([clip_fps]))[0]]
-        fps = float(fitting[int(of_rate * len(fitting))])
-        offsets = np.arange(self.bucket.num_frames) / fps
-        room_s = max(0.0, (num_frames - 1) / clip_fps - offsets[-1])
-        return fps, of_start * room_s + offsets
+    def _seen(
+        self, sample: Sample, row: dict, fps: float, times: np.ndarray, chosen: int
+    ) -> tuple[Tensor, Tensor | None]:
+        """The frames shown at these seconds, and the features of a caption by its number if the sample holds them."""
+        return torch.from_numpy(pictures(sample.video, times, row["fps"], self.bucket)), None
+
+    def _start(self, of_start: float) -> float:
+        """Where the window begins, as a share of the room for it: as it was drawn."""
+        return of_start
 
     def _micro(self, fps: float, row: dict) -> tuple[float, ...]:
         if self.bucket.is_image:
@@ -98,70 +94,37 @@ class ClipSource(Source):
         return tuple(micro.of_clip(fps, scores, motion_bucket) for micro in self._conditioning.micro)
 
 
-def cover(size: tuple[int, int], bucket: Bucket) -> tuple[int, int]:
-    """Width and height, pixels, at which a picture of this size just covers the bucket, its shape kept."""
-    scale = max(bucket.width / size[0], bucket.height / size[1])
-    return max(bucket.width, round(size[0] * scale)), max(bucket.height, round(size[1] * scale))
-
-
-def _pictures(video: bytes, times: np.ndarray, clip_fps: float, bucket: Bucket) -> np.ndarray:
-    """The frames shown at these seconds: (T, H, W, 3) uint8."""
-    pictures, last = [], None
-    try:
-        with open_video(video) as opened:
-            for frame in _shown(opened, times, 1 / clip_fps):
-                if frame.raw.is_corrupt:  # libav filled in what it could not read
-                    raise VideoError("a frame is damaged")
-                pictures.append(pictures[-1] if frame is last else _fitted(frame, bucket))
-                last = frame
-            if opened.num_decode_errors:
-                raise VideoError(f"{opened.num_decode_errors} packets are broken")
-    except (VideoError, OSError, ValueError) as error:
-        raise ValueError(f"does not decode: {error}") from error
-    return np.stack(pictures)
-
-
-def _fitted(frame: Frame, bucket: Bucket) -> np.ndarray:
-    """Scaled to cover the bucket, the middle of it: uint8 (height, width, 3)."""
-    width, height = cover(frame.size, bucket)
-    left, top = (width - bucket.width) // 2, (height - bucket.height) // 2
-    return frame.rgb(width, height)[top : top + bucket.height, left : left + bucket.width]
-
-
-def _shown(video: Video, times: np.ndarray, step_s: float) -> Iterator[Frame]:
-    """For each of the rising times the last frame at or before it; decodes no frame past the last one's successor.
+def window(bucket: Bucket, rates: np.ndarray, row: dict, of_rate: float, of_start: float) -> tuple[float, np.ndarray]:
+    """Which frames of a clip are seen.
 
     Args:
-        video: open.
-        times: (T,) seconds from the first frame on.
-        step_s: mean distance of frames.
+        bucket: how many.
+        rates: (C,) float64, wanted frames a second; at least one fits the clip.
+        row: `num_frames` and `fps` of the clip.
+        of_rate: 0 <= number < 1 that chooses among the rates that fit.
+        of_start: 0 <= number < 1 that chooses the start among all that leave room.
+
+    Returns:
+        Frames a second, 0 for a picture; the seconds (T,) from the clip's first frame on at which frames are wanted.
     """
-    frames = video.frames()
-    first = next(frames, None)
-    if first is None:
-        raise VideoError("no frame")
-    second = float(1 / video.info.time_base)
-    slack = max(0.5, TOLERANCE_S * second)
-    wanted = first.pts + times * second + slack
-    if times[0] - 2 * step_s > SEEK_S:
-        frames = video.frames(int(wanted[0] - 2 * step_s * second))
-        first = next(frames, None)
-        if first is None or first.pts > wanted[0]:  # a frame that stands for long: its start lies further back
-            frames = video.frames()
-            first = next(frames)
-    yield from _held(first, frames, wanted, step_s * second + slack)
+    if bucket.is_image:
+        return 0.0, np.array([of_start * row["num_frames"] / row["fps"]])
+    fitting = fitting_rates(bucket, rates, row)
+    fps = float(fitting[int(of_rate * len(fitting))])
+    offsets = np.arange(bucket.num_frames) / fps
+    room_s = max(0.0, (row["num_frames"] - 1) / row["fps"] - offsets[-1])
+    return fps, of_start * room_s + offsets
 
 
-def _held(held: Frame, following: Iterator[Frame], wanted: np.ndarray, step: float) -> Iterator[Frame]:
-    """The last frame at or before each of the wanted ticks (T,); a frame without successor stands for `step` ticks."""
-    pending = wanted.tolist()[::-1]
-    for frame in chain(following, [None]):
-        end = frame.pts if frame else held.pts + max(step, held.raw.duration or 0)
-        while pending and pending[-1] < end:
-            pending.pop()
-            yield held
-        if not pending:
-            return
-        if frame is None:
-            raise VideoError(f"ends early, {len(pending)} of {len(wanted)} frames are missing")
-        held = frame
+def fitting_rates(bucket: Bucket, rates: np.ndarray, row: dict) -> np.ndarray:
+    """Those of the rates (C,) that a clip, told by its `num_frames` and `fps`, can be seen at."""
+    return rates[fits(bucket, rates, np.array([row["num_frames"]]), np.array([row["fps"]]))[0]]
+
+
+def texts_of(row: dict) -> list[str]:
+    """The captions of a sample that are drawn from: those that are not blank.
+
+    Args:
+        row: of `shards.schema.INDEX`.
+    """
+    return [caption["text"] for caption in row["captions"] or [] if (caption["text"] or "").strip()]

@@ -11,6 +11,11 @@ from torch import Tensor
 class LatentCodec(ABC):
     """A frozen autoencoder; weights are loaded by `load`, not before."""
 
+    frame_by_frame: bool = False
+    """Whether each frame is encoded by itself, so that latents of a clip hold those of every window of it."""
+    located_by: tuple[str, ...] = ()
+    """Arguments that only tell where local weights lie: two codecs that differ in them alone give equal latents."""
+
     @abstractmethod
     def shape(self, num_frames: int, height: int, width: int) -> tuple[int, int, int, int]:
         """Shape (T, C, H, W) of the latents of a video; reads no weights.
@@ -42,6 +47,9 @@ class LatentCodec(ABC):
 
 class DiffusersCodec(LatentCodec):
     """A diffusers `AutoencoderKL`: each frame by itself, the mean of its posterior."""
+
+    frame_by_frame = True
+    located_by = ("path", "subfolder")
 
     def __init__(self, path: str, subfolder: str = "", factor: int = 8, channels: int = 4, batch_size: int = 64):
         """Reads nothing yet.

@@ -14,6 +14,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from training.callbacks import Watch
 from training.data import StageData
+from training.latent_set import facts
 from training.module import StageModule
 
 # They change how fast a stage runs and what is seen of it, not the weights.
@@ -21,6 +22,7 @@ ABOUT_RUNNING = (
     "data.workers",
     "data.shards",
     "data.images",
+    "data.latents",
     "data.num_held_out",
     "model.sampler",
     "model.guidance",
@@ -101,12 +103,19 @@ class Stage:
         """Opens the data, and sees that its frames suit the codec.
 
         Raises:
-            ValueError: see `StageData.open` and `LatentCodec.shape`.
+            ValueError: see `StageData.open` and `LatentCodec.shape`; the latent set is stale.
         """
         self.check_trainer()
         bucket = self.data.bucket
         self.model.codec.shape(bucket.num_frames, bucket.height, bucket.width)
+        if latents := self.data.latent_set:
+            self.data.check_packed()
+            latents.refuse_stale(self.latent_facts(), self.data.folder)
         self.data.open(self.model.conditioning)
+
+    def latent_facts(self) -> dict[str, Any]:
+        """What decides the latents and text features of the stage's samples."""
+        return facts(self.model.codec, self.model.text, self.settings(), self.data.bucket, self.data.fps)
 
     def num_steps(self, samples_per_step: int) -> int:
         """Steps of the stage.

@@ -15,6 +15,8 @@ from training.buckets import Bucket
 from training.clips import ClipSource
 from training.conditioning import Conditioning
 from training.images import ImageSource
+from training.latent_set import LATENTS, LatentSet, manifest_hash
+from training.latents import LatentSource
 from training.sources import Source
 from training.stream import Batch, Positions, Stream, collate
 
@@ -28,6 +30,7 @@ class StageData(LightningDataModule):
         bucket: Bucket,
         set: str = "pretrain",
         images: str | None = None,
+        latents: str | None = None,
         fps: tuple[float, ...] = (8.0,),
         batch_size: int = 8,
         num_held_out: int = 256,
@@ -41,6 +44,8 @@ class StageData(LightningDataModule):
             bucket: frames, height and width that the stage trains on.
             set: the packed set in it.
             images: folder of pictures with captions beside them (`<name>.txt`), for stages of single frames.
+            latents: folder of latent sets that `python -m training encode` made of these packed sets; they are read in
+                place of the videos. Of the packed set its manifests are still needed.
             fps: frames a second at which clips are read; a sample draws one of those that it is long enough for.
             batch_size: samples a step and device.
             num_held_out: at most so many samples of the set's `val` split make the held-out loss.
@@ -50,7 +55,7 @@ class StageData(LightningDataModule):
         super().__init__()
         if not fps or min(fps) <= 0:
             raise ValueError(f"data.fps holds at least one rate above 0, not {list(fps)}")
-        self.shards, self.set, self.images = shards, set, images
+        self.shards, self.set, self.images, self.latents = shards, set, images, latents
         self.bucket, self.fps, self.batch_size = bucket, fps, batch_size
         self.num_held_out, self.workers, self.seed = num_held_out, workers, seed
         self.num_steps = 0
@@ -67,19 +72,28 @@ class StageData(LightningDataModule):
             ValueError: no packed set, a damaged one, one without a field that the stage conditions on, or one of
                 which no sample can be used.
         """
-        self._check_packed()
-        self.sources: list[Source] = [self._clips(ShardSet(self.folder / "train"), conditioning)]
+        self.check_packed()
+        self.sources: list[Source] = [self._clips(self._shard_set("train"), conditioning)]
         if self.images:
             self.sources.append(
                 ImageSource(Path(self.images), self.bucket, conditioning, caption=conditioning.captions)
             )
-        held_out = ShardSet(self.folder / "val")
+        held_out = self._shard_set("val")
         try:
             self.held_out, self._no_held_out = [self._clips(held_out, conditioning)], ""
         except ValueError as error:  # of a small corpus few samples are held out, and none may fit
             self.held_out, self._no_held_out = [], str(error)
 
-    def _check_packed(self) -> None:
+    def check_packed(self) -> None:
+        """Sees that there is a packed set, and one kind of samples.
+
+        Raises:
+            ValueError: there is none; says what is there, and the way out.
+        """
+        if (self.folder / LATENTS).exists():
+            raise ValueError(f"{self.folder} holds latents: name the packed set as data.shards, them as data.latents")
+        if self.latents and self.images:
+            raise ValueError("data.latents and data.images cannot be had at once: a batch is of latents or of pixels")
         if (self.folder / MANIFEST).exists():
             return
         if (self.folder.parent / "shards").is_dir():
@@ -94,8 +108,19 @@ class StageData(LightningDataModule):
             "or name another with --data.set"
         )
 
+    @property
+    def latent_set(self) -> LatentSet | None:
+        """What is read in place of the videos, if anything is."""
+        return LatentSet(Path(self.latents) / self.set) if self.latents else None
+
+    def _shard_set(self, split: str) -> ShardSet:
+        return ShardSet((self.latent_set.folder if self.latent_set else self.folder) / split)
+
     def _clips(self, shards: ShardSet, conditioning: Conditioning) -> ClipSource:
-        return ClipSource(shards, self.bucket, self.fps, conditioning, caption=conditioning.captions)
+        told = (shards, self.bucket, self.fps, conditioning)
+        if self.latent_set:
+            return LatentSource(*told, self.latent_set.num_windows, caption=conditioning.captions)
+        return ClipSource(*told, caption=conditioning.captions)
 
     @property
     def skipped(self) -> pa.Table:
@@ -113,7 +138,8 @@ class StageData(LightningDataModule):
     def identity(self) -> dict[str, str]:
         """What tells this data from other data: hashes of the sources, by name."""
         images = {"images": _hash(_listing(Path(self.images)))} if self.images else {}
-        return {"shards": _hash((self.folder / "train" / MANIFEST).read_text(encoding="utf-8"))} | images
+        latents = {"latents": manifest_hash(self.latent_set.folder / "train")} if self.latent_set else {}
+        return {"shards": manifest_hash(self.folder / "train")} | images | latents
 
     def train_dataloader(self) -> DataLoader:
         """Batches of this rank, from the position of the weights on to the end of the stage."""

@@ -119,11 +119,11 @@ class StageModule(LightningModule):
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """Mean loss of the batch; each sample draws its noise from its own seed."""
         torch.manual_seed(int(batch.seeds[0]))  # of what draws by itself, such as dropout: it too repeats on resuming
-        latents = self.codec.encode(batch.frames)  # (B, T, C, h, w)
+        latents = self._latents(batch)  # (B, T, C, h, w)
         generators = _generators(batch)
         sigma, noise = self.objective.draw(_one(latents), generators)
         dropped = torch.stack([torch.rand((), generator=g) for g in generators]) < self.conditioning.text_dropout
-        conditions = self.conditions(batch.captions, batch.micro, dropped)
+        conditions = self.conditions(batch.captions, batch.micro, dropped, batch.features)
         sigma, noise = sigma.to(self.device), noise.to(self.device)
         return self.objective.loss(self.denoiser, latents, sigma, noise, conditions).mean()
 
@@ -138,9 +138,10 @@ class StageModule(LightningModule):
     @torch.no_grad()
     def held_out_loss(self, batch: Batch) -> Tensor:
         """Loss at fixed quantiles of the stage's noise levels, each sample with the same noise every time: (B,)."""
-        latents = self.codec.encode(batch.frames)  # (B, T, C, h, w)
+        latents = self._latents(batch)  # (B, T, C, h, w)
         _, noise = self.objective.draw(_one(latents), _generators(batch))
-        conditions, noise = self.conditions(batch.captions, batch.micro), noise.to(self.device)
+        conditions = self.conditions(batch.captions, batch.micro, features=batch.features)
+        noise = noise.to(self.device)
         levels = [self.objective.sigma.quantile(p) for p in HELD_OUT_QUANTILES]
         losses = [
             self.objective.loss(self.denoiser, latents, latents.new_full((len(latents),), level), noise, conditions)
@@ -148,15 +149,25 @@ class StageModule(LightningModule):
         ]
         return torch.stack(losses).mean(0)
 
-    def conditions(self, captions: Sequence[str], micro: Tensor, dropped: Tensor | None = None) -> Conditions:
+    def _latents(self, batch: Batch) -> Tensor:
+        """(B, T, C, h, w) float32."""
+        return self.codec.encode(batch.frames) if batch.frames.dtype == torch.uint8 else batch.frames.float()
+
+    def conditions(
+        self, captions: Sequence[str], micro: Tensor, dropped: Tensor | None = None, features: Tensor | None = None
+    ) -> Conditions:
         """What the batch is conditioned on.
 
         Args:
             captions: B texts.
             micro: (B, N) scaled numbers.
             dropped: (B,) bool, captions to leave out; None leaves out none.
+            features: (B, L, D) of the captions, where they were computed before.
         """
-        text = self.text.encode(captions if self.conditioning.captions else [""] * len(captions))  # (B, L, D)
+        if features is None or not self.conditioning.captions:
+            text = self.text.encode(captions if self.conditioning.captions else [""] * len(captions))  # (B, L, D)
+        else:
+            text = features.float()
         if dropped is not None:
             text = drop_text(text, self.empty, dropped.to(text.device))
         return Conditions(text, micro.to(text.device))

@@ -15,11 +15,13 @@ class Example:
 
     key: str
     frames: Tensor
-    """(T, H, W, 3) uint8 RGB."""
+    """(T, H, W, 3) uint8 RGB; of a latent set their latents (T, C, h, w), a float type."""
     caption: str
     """May be empty where the stage needs none."""
     micro: tuple[float, ...]
     """Scaled, in the order of `Conditioning.micro`."""
+    features: Tensor | None = None
+    """(L, D) of the caption, where a latent set holds them."""
 
 
 class Source(ABC):

@@ -102,7 +102,7 @@ class Batch:
 
     keys: list[str]
     frames: Tensor
-    """(B, T, H, W, 3) uint8 RGB."""
+    """(B, T, H, W, 3) uint8 RGB; of a latent set their latents (B, T, C, h, w), a float type."""
     captions: list[str]
     micro: Tensor
     """(B, N) float32, scaled, in the order of `Conditioning.micro`."""
@@ -110,18 +110,22 @@ class Batch:
     """(B,) int64, not negative; they stay on the CPU, where generators are seeded."""
     failures: tuple[Failure, ...]
     """Of all its items."""
+    features: Tensor | None = None
+    """(B, L, D) of the captions, where a latent set holds them."""
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def to(self, device: torch.device | str, **kwargs: Any) -> "Batch":
         """The same with frames and numbers on another device; keywords of `torch.Tensor.to`."""
-        return replace(self, frames=self.frames.to(device, **kwargs), micro=self.micro.to(device, **kwargs))
+        moved = {name: value for name in ("frames", "micro", "features") if (value := getattr(self, name)) is not None}
+        return replace(self, **{name: value.to(device, **kwargs) for name, value in moved.items()})
 
 
 def collate(items: Sequence[Item]) -> Batch:
     """The batch of some items whose frames have one size."""
     examples = [item.example for item in items]
+    features = [example.features for example in examples if example.features is not None]
     return Batch(
         [example.key for example in examples],
         torch.stack([example.frames for example in examples]),
@@ -129,6 +133,7 @@ def collate(items: Sequence[Item]) -> Batch:
         torch.tensor([example.micro for example in examples], dtype=torch.float32),
         torch.tensor([item.seed for item in items], dtype=torch.int64),
         tuple(failure for item in items for failure in item.failures),
+        torch.stack(features) if features else None,
     )
 
 

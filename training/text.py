@@ -12,6 +12,9 @@ from torch import Tensor
 class TextEncoder(ABC):
     """A frozen text encoder; weights are loaded by `load`, not before."""
 
+    located_by: tuple[str, ...] = ()
+    """Arguments that only tell where local weights lie: two encoders that differ in them alone give equal features."""
+
     def weights(self) -> Path | None:
         """Folder or file of the weights, if they are local: what a stage was trained with is told by its hash."""
         return None
@@ -41,6 +44,7 @@ class OpenClipText(TextEncoder):
             skip_last: blocks left out at the end; Stable Diffusion 2 and SVD leave out 1.
         """
         self.model, self.pretrained, self.skip_last = model, pretrained, skip_last
+        self.located_by = ("model",) if model.startswith("local-dir:") else ("pretrained",)
 
     def weights(self) -> Path | None:
         """See `TextEncoder`."""

@@ -5,21 +5,19 @@ import math
 import shutil
 from dataclasses import replace
 from itertools import pairwise
-from random import Random
 
 import av
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from footage import SIZE, number_of, numbered_frame, write_video
-from handmade import put_clips, put_dedup, put_scores
+from handmade import put_dedup, put_scores
 
 from curation import pack
 from curation.child import ChildUnavailable
 from curation.config import CurateConfig, LimitsConfig, PackConfig
 from curation.engine import Engine
-from curation.joined import join
-from curation.pack_plan import _warn_of_giant, is_val, make_plan, relatives
+from curation.pack_plan import make_plan
 from curation.pack_worker import PackWorker
 from curation.scorers.motion import Motion
 from curation.tables import Corpus, part_name
@@ -52,7 +50,9 @@ class Made:
         self.judge({})
 
     def add(self, number):
-        path = write_video(self.films / f"{number}.mp4", [numbered_frame(k) for k in range(25)], g="9", bf="2")
+        path = self.films / f"{number}.mp4"
+        if not path.exists():
+            write_video(path, [numbered_frame(k) for k in range(25)], g="9", bf="2")
         with open_video(str(path)) as video:
             ticks, base = [frame.pts for frame in video.frames()], video.info.time_base
         ticks.append(2 * ticks[-1] - ticks[-2])
@@ -185,6 +185,7 @@ def test_a_sample_holds_exactly_the_frames_and_the_facts_of_its_clip(packed):
             "config_hash": sample.meta["config_hash"],
             "made_by": "encode",
             "motion_bucket": MOTION_BUCKETS[k],
+            "bucket": None,
             "score_configs": {"motion": "", "dedup": ""},
             **{name: row[name] for name in same},
         }
@@ -196,14 +197,14 @@ def test_motion_is_ranked_among_all_clips_and_the_mapping_stays_with_the_set(pac
     assert planned["motion"] == {"column": "steps", "edges": [1.0] * 42 + [2.0] * 86 + [3.0] * 85, "num_clips": 21}
     made = copy(packed, tmp_path)
     made.judge({clip_id: ["steps:max"] for clip_id in made.ids[2::3]})  # the fastest clips are rejected, and count
-    rows = [row for _, table in make_plan(made.corpus, CONFIG, "hq", "") for row in table.to_pylist()]
+    rows = [row for _, table in make_plan(made.corpus, CONFIG, "hq", "").parts() for row in table.to_pylist()]
     assert {row["motion_bucket"] for row in rows} == set(MOTION_BUCKETS[:2])
 
 
 def test_a_clip_without_a_score_of_motion_has_no_bucket(packed, tmp_path, caplog):
     def buckets(column):
         config = replace(CONFIG, pack=replace(CONFIG.pack, motion_column=column))
-        rows = [row for _, table in make_plan(packed.corpus, config, "hq", "") for row in table.to_pylist()]
+        rows = [row for _, table in make_plan(packed.corpus, config, "hq", "").parts() for row in table.to_pylist()]
         return {row["key"][20:]: row["motion_bucket"] for row in rows}
 
     with_null = buckets("flow")  # of each video the first clip's is 0.25, the others have none
@@ -217,7 +218,7 @@ def test_a_clip_without_a_score_of_motion_has_no_bucket(packed, tmp_path, caplog
 def test_the_hash_of_each_score_table_travels_with_the_sample(packed, tmp_path):
     made = copy(packed, tmp_path)
     write_json(made.corpus.folder("scores/motion") / "config.json", {"hash": "beef"})
-    rows = [row for _, table in make_plan(made.corpus, CONFIG, "hq", "") for row in table.to_pylist()]
+    rows = [row for _, table in make_plan(made.corpus, CONFIG, "hq", "").parts() for row in table.to_pylist()]
     assert {tuple(row["score_configs"]) for row in rows} == {(("dedup", ""), ("motion", "beef"))}
 
 
@@ -226,7 +227,7 @@ def test_clips_of_all_sources_are_mixed(packed):
     neighbours = sum(a == b for a, b in pairwise(videos))
     assert videos != sorted(videos) and neighbours < len(videos) / 2
     other = CurateConfig(scorers=CONFIG.scorers, pack=PackConfig(samples_per_shard=4, val_share=0.3, seed=1))
-    plans = [dict(make_plan(packed.corpus, config, "hq", "")) for config in (CONFIG, other)]
+    plans = [dict(make_plan(packed.corpus, config, "hq", "").parts()) for config in (CONFIG, other)]
     keys = [[key for part in plan for key in plan[part]["key"].to_pylist()] for plan in plans]
     assert keys[0] != keys[1] and sorted(keys[0]) == sorted(keys[1])
 
@@ -403,45 +404,11 @@ def test_validation_shares_no_duplicate_group_and_no_video_that_stands_alone(tmp
     made.judge({})
     groups = {row[0]["clip_id"]: f"group {number // 3}" for number, row in made.rows.items() if number}
     sides = {"train": set(), "val": set()}
-    for part, rows in make_plan(made.corpus, CONFIG, "hq", ""):
+    for part, rows in make_plan(made.corpus, CONFIG, "hq", "").parts():
         for key in rows["key"].to_pylist():
             sides[part.split("/")[0]] |= {groups.get(key), key[:20]} - {None}
     assert not sides["train"] & sides["val"], "of groups and videos"
     assert len(sides["train"] | sides["val"]) == 40 + 14 and len(sides["val"]) > 5
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_equal_and_neighbouring_clips_are_related_and_no_others(tmp_path, seed):
-    random, corpus = Random(seed), Corpus(tmp_path)
-    groups, joined = {}, {name: {name} for name in map(video_id, range(30))}
-    for part in range(5):
-        videos = sorted(random.choices(list(joined), k=12))
-        mine = [random.choice([None, *(f"g{k}" for k in range(12))]) for _ in videos]
-        ids = put_clips(corpus, part, 12, first=12 * part, video_id=videos)
-        put_dedup(corpus, part, ids, mine, [group and 0 for group in mine])
-        for name, group in zip(videos, mine, strict=True):
-            if group:
-                other = groups.setdefault(group, name)
-                union = joined[name] | joined[other]
-                joined |= dict.fromkeys(union, union)
-    kin = relatives(join(corpus, ["dedup"]))
-    assert {name: kin.get(name, name) for name in joined} == {name: min(union) for name, union in joined.items()}
-
-
-def test_a_giant_family_of_videos_is_told(caplog):
-    _warn_of_giant("hq", ["a"] * 21 + [f"b{k}" for k in range(79)])
-    assert not caplog.text, "too few clips to speak of shares"
-    _warn_of_giant("hq", ["a"] * 20 + [f"b{k}" for k in range(81)])
-    assert not caplog.text
-    _warn_of_giant("hq", ["a"] * 30 + [f"b{k}" for k in range(81)])
-    assert "30 of its 111 clips" in caplog.text
-
-
-def test_the_share_for_validation_is_kept_and_grows_by_adding():
-    names = [video_id(n) for n in range(4000)]
-    share = {s: {name for name in names if is_val(name, s)} for s in (0.0, 0.02, 0.1, 1.0)}
-    assert not share[0.0] and share[1.0] == set(names) and share[0.02] < share[0.1]
-    assert abs(len(share[0.02]) / 4000 - 0.02) < 0.007 and abs(len(share[0.1]) / 4000 - 0.1) < 0.015
 
 
 def test_a_set_that_keeps_nothing_is_empty_and_says_so(packed, tmp_path, caplog):
@@ -455,22 +422,22 @@ def test_a_set_that_keeps_nothing_is_empty_and_says_so(packed, tmp_path, caplog)
     assert json.loads((made.folder / "manifest.json").read_text())["kept"] == 0
 
 
-def test_the_description_tells_other_clips_rules_and_settings(packed, tmp_path):
+def test_the_description_tells_other_rules_and_settings(packed, tmp_path):
     made = copy(packed, tmp_path)
     before = pack.describe(made.corpus, CONFIG, "hq")
     assert before == pack.describe(packed.corpus, CONFIG, "hq")
-    assert before != pack.describe(made.corpus, CurateConfig(pack=PackConfig(crf=30)), "hq")
-    made.judge({made.ids[0]: ["flow:min"]})  # as many clips, but another one
-    after = pack.describe(made.corpus, CONFIG, "hq")
-    assert after["kept_clips"]["number"] == 20 and after["kept_clips"]["hash"] != before["kept_clips"]["hash"]
-    with pytest.raises(ValueError, match="is for other clips or settings"):
-        pack.plan(made.corpus, CONFIG, "hq")
-    (made.corpus.folder("verdicts/hq") / "rules.json").unlink()
+    other = CurateConfig(scorers=CONFIG.scorers, pack=PackConfig(crf=30))
+    assert before != pack.describe(made.corpus, other, "hq")
+    with pytest.raises(ValueError, match="was made with other settings; name another OUT, or say FORCE=pack"):
+        pack.plan(made.corpus, other, "hq")
+    write_json(rules := made.corpus.folder("verdicts/hq") / "rules.json", {"config_hash": "other", "kept_hash": "kept"})
+    assert before != pack.describe(made.corpus, CONFIG, "hq")
+    rules.unlink()
     with pytest.raises(ValueError, match="run JOB=filter first"):
         pack.describe(made.corpus, CONFIG, "hq")
 
 
-def test_the_description_tells_other_scores_and_captions(packed, tmp_path):
+def test_the_description_tells_other_scores(packed, tmp_path):
     made = copy(packed, tmp_path)
     before = pack.describe(made.corpus, CONFIG, "hq")
     record = made.corpus.folder("scores/motion") / "config.json"
@@ -480,21 +447,25 @@ def test_the_description_tells_other_scores_and_captions(packed, tmp_path):
     more = CurateConfig(scorers={"motion": Motion(), "other": Motion()}, pack=CONFIG.pack)
     told = [before, scored, pack.describe(made.corpus, CONFIG, "hq"), pack.describe(made.corpus, more, "hq")]
     assert len({json.dumps(each["scores"]) for each in told}) == 4
-    with pytest.raises(ValueError, match="is for other clips or settings"):
+    with pytest.raises(ValueError, match="was made with other settings"):
         pack.plan(made.corpus, CONFIG, "hq")
     assert pack.plan(made.corpus, CONFIG, "hq", before) == []
-    row = {"clip_id": made.ids[0], "text": "new words", "source": "me"}
-    made.corpus.write("captions", part_name(0), pa.Table.from_pylist([row], schema=CAPTIONS), CAPTIONS)
-    assert pack.describe(made.corpus, CONFIG, "hq")["captions"] != before["captions"]
 
 
-def test_captions_of_rejected_clips_do_not_matter(packed, tmp_path):
+def test_captions_of_rejected_clips_do_not_matter_and_those_of_packed_ones_do(packed, tmp_path):
     made = copy(packed, tmp_path)
-    before, part = pack.describe(made.corpus, CONFIG, "hq"), part_name(6)
-    row = {"clip_id": made.ids[-3], "text": "new words", "source": "me"}
-    rows = [*made.corpus.read("captions", part).to_pylist(), row]
-    made.corpus.write("captions", part, pa.Table.from_pylist(rows, schema=CAPTIONS), CAPTIONS)
-    assert pack.describe(made.corpus, CONFIG, "hq") == before
+    part, before = part_name(6), made.corpus.read("captions", part_name(6)).to_pylist()
+
+    def caption(clip_id):
+        rows = [*before, {"clip_id": clip_id, "text": "new words", "source": "me"}]
+        made.corpus.write("captions", part, pa.Table.from_pylist(rows, schema=CAPTIONS), CAPTIONS)
+
+    caption(made.ids[-3])
+    assert made.pack() == {} and not pack.is_outdated(made.corpus, CONFIG, "hq")
+    caption(made.ids[-1])
+    assert pack.is_outdated(made.corpus, CONFIG, "hq")
+    with pytest.raises(ValueError, match=r"was packed with other captions of clips of generation 0; say FORCE=pack"):
+        made.pack()
 
 
 @pytest.mark.parametrize(

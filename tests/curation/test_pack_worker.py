@@ -8,8 +8,9 @@ from handmade import put_scores
 from sound import span, write_with_sound
 from test_pack import Made
 
+from curation.bars import MIXED_LINE, crop_of
 from curation.config import CurateConfig, LimitsConfig, PackConfig
-from curation.pack_worker import MIXED_LINE, Way, crop_of, cut_listed, encode_settings, way_of
+from curation.pack_worker import Way, cut_listed, encode_settings, way_of
 from curation.scorers.frame import CROP, Frame
 from curation.scorers.motion import Motion
 from shards.copy import NotCopyable, copy_clip

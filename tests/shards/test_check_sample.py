@@ -1,7 +1,9 @@
 """Samples that are not what their index says, or that do not decode."""
 
+import numpy as np
 import pytest
 from clipset import gray_clip
+from safetensors.numpy import save
 from spoil import (
     KEYS,
     TRAIN,
@@ -52,3 +54,20 @@ def test_a_video_that_is_not_what_its_json_says(tmp_path, fields, decode):
     clip = gray_clip(7, 5)
     wrong = Sample(clip.key, clip.video, clip.meta | fields)
     assert only_fault(pack(tmp_path, train=[wrong]), decode)[1:3] == (wrong.key, "mp4")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (save({"latents": np.zeros((2, 3), np.float16)})[:-1], "cannot be read"),
+        (b"\x80\x04pickle", "cannot be read"),
+        (save({"text": np.zeros(2, np.float16)}), "it holds no tensor `latents`, but text"),
+    ],
+)
+def test_latents_that_are_no_tensors_or_not_all(tmp_path, data, reason):
+    clip = gray_clip(7, 5)
+    whole = save({"latents": np.zeros((2, 3), np.float16)})
+    fits, broken = (Sample(clip.key, b"", clip.meta, latents) for latents in (whole, data))
+    assert faults(pack(tmp_path / "fits", train=[fits]), "all") == {}
+    _, key, member, told = only_fault(pack(tmp_path / "broken", train=[broken]))
+    assert (key, member) == (clip.key, "safetensors") and told.startswith(reason)

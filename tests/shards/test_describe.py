@@ -109,7 +109,7 @@ def test_generations_are_told_where_there_are_any(root, tmp_path):
     path = made / "train" / "manifest.json"
     shards = json.loads(path.read_text())["shards"]
     change_manifest(path, shards=[shard | {"generation": 10} for shard in shards])
-    assert cells(describe(made))["generations"] == ["10"] and "generations" not in cells(describe(root))
+    assert cells(describe(made))["10"][:2] == ["1", "2"] and "generation" not in cells(describe(root))
 
 
 def test_what_is_wrong_is_named(root, tmp_path):

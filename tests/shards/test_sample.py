@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from samples import make_sample
 
-from shards.sample import Sample, arrow_schema, index_row
+from shards.sample import MEMBERS, Sample, arrow_schema, content_of, index_row
 from shards.schema import INDEX, SAMPLE, from_rows
 
 
@@ -16,6 +16,17 @@ def test_members_hold_what_the_sample_holds():
     assert members["mp4"] == sample.video and members["txt"].decode() == "Straße 3"
     assert json.loads(members["json"]) == sample.meta and set(sample.meta) == set(SAMPLE.names)
     assert Sample.from_webdataset(sample.to_webdataset()) == sample
+
+
+def test_latents_may_stand_in_place_of_the_video():
+    sample = replace(make_sample(3), video=b"", latents=b"tensors")
+    members = sample.members()
+    assert set(members) == {"json", "safetensors", "txt"} and members["safetensors"] == b"tensors"
+    assert Sample.from_webdataset(sample.to_webdataset()) == sample
+    both = {"mp4": b"video", **sample.to_webdataset()}
+    with pytest.raises(ValueError, match="mp4 and safetensors, where one excludes the other"):
+        Sample.from_webdataset(both)
+    assert not any("pickle" in name or name in ("pkl", "pth", "pt", "pyd") for name in MEMBERS)
 
 
 def test_the_json_does_not_depend_on_the_order_of_fields():
@@ -90,4 +101,12 @@ def test_types_for_others_have_every_key_of_every_map():
     assert [field.name for field in json_type] == SAMPLE.names
     assert json_type.field("scores").type == pa.struct({"a": pa.float32(), "b": pa.float32()})
     assert json_type.field("motion_bucket").type == pa.int32()
+    assert schema.names[3:] == ["mp4", "txt"]
     assert arrow_schema(INDEX.empty_table()).field("json").type.field("scores").type == pa.struct([])
+
+
+def test_a_set_of_latents_is_told_by_its_index():
+    members = [{"extension": name, "offset_bytes": 0, "size_bytes": 0, "crc32": 0} for name in ("json", "safetensors")]
+    index = from_rows([index_row(make_sample(0).meta, members)], INDEX)
+    assert content_of(index) == "safetensors" and content_of(INDEX.empty_table()) == "mp4"
+    assert arrow_schema(index).field("safetensors").type == pa.binary() and "mp4" not in arrow_schema(index).names

@@ -10,8 +10,9 @@ from samples import make_sample
 import training.clips
 from shards.video import Video
 from training.buckets import Bucket
-from training.clips import ClipSource, cover
+from training.clips import ClipSource
 from training.conditioning import Conditioning, Micro
+from training.decode import cover
 from training.sources import rng_of
 
 BUCKET, PICTURE = Bucket(4, 64, 96), Bucket(1, 64, 96)
