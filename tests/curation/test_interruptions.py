@@ -26,10 +26,10 @@ def content(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in files}
 
 
-def wait_for_more(out: Path, seconds: float) -> None:
-    """Until one more part than before stands, and a moment longer; at most half a minute."""
-    before, deadline = len(list(out.rglob("part-*.parquet"))), time.monotonic() + 30
-    while len(list(out.rglob("part-*.parquet"))) <= before and time.monotonic() < deadline:
+def wait_for_more(process: subprocess.Popen, out: Path, seconds: float) -> None:
+    """Until one more part than before stands, and a moment longer; at most until the end."""
+    before = len(list(out.rglob("part-*.parquet")))
+    while len(list(out.rglob("part-*.parquet"))) <= before and process.poll() is None:
         time.sleep(0.05)
     time.sleep(seconds)
 
@@ -38,12 +38,16 @@ def wait_for_more(out: Path, seconds: float) -> None:
 def test_killed_runs_end_as_an_unbroken_one(tmp_path_factory, tmp_path, engine):
     footage = render_corpus_once(tmp_path_factory, DemoConfig(seed=5, num_videos=8, scenes_per_video=4, workers=2))
     assert curate_demo(footage, tmp_path / "whole", *SMALL) == 0
+    num_killed = 0
     for kill in range(4):
         process = start(footage, tmp_path / "broken", engine)
-        wait_for_more(tmp_path / "broken", 0.3 * kill)
+        wait_for_more(process, tmp_path / "broken", 0.3 * kill)
+        num_killed += process.poll() is None
         process.kill()
         process.wait()
-    assert content(tmp_path / "broken") != content(tmp_path / "whole"), "it was killed before its end"
+    assert (
+        num_killed >= 2
+    )  # what a killed run's workers on Ray had at hand, they may finish: the last may come to its end
     assert curate_demo(footage, tmp_path / "broken", *SMALL) == 0
     whole, broken = content(tmp_path / "whole"), content(tmp_path / "broken")
     assert sorted(whole) == sorted(broken) and [name for name in whole if whole[name] != broken[name]] == []
