@@ -45,9 +45,8 @@ def test_killed_runs_end_as_an_unbroken_one(tmp_path_factory, tmp_path, engine):
         num_killed += process.poll() is None
         process.kill()
         process.wait()
-    assert (
-        num_killed >= 2
-    )  # what a killed run's workers on Ray had at hand, they may finish: the last may come to its end
+    # What the workers of a killed run on Ray had at hand they may finish, so the last runs may come to their end.
+    assert num_killed >= 2
     assert curate_demo(footage, tmp_path / "broken", *SMALL) == 0
     whole, broken = content(tmp_path / "whole"), content(tmp_path / "broken")
     assert sorted(whole) == sorted(broken) and [name for name in whole if whole[name] != broken[name]] == []
