@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from shards.problem import Bad, named
-from shards.sample import Sample, index_row
+from shards.sample import LATENTS, Sample, index_row
 from shards.schema import INDEX, from_rows
 
 Decode = Literal["first", "all", "none"]
@@ -35,12 +35,11 @@ def check_sample(row: dict, members: dict[str, bytes], decode: Decode) -> None:
     with named(row["key"], "txt"):
         if members.get("txt", sample.caption.encode()) != sample.caption.encode():
             raise Bad("it is not the first caption of the json")
-    if decode != "none" and sample.latents is None:
-        with named(row["key"], "mp4"):
+    with named(row["key"], sample.extension):
+        if sample.extension == LATENTS:
+            _check_tensors(sample.content)
+        elif decode != "none":
             _check_video(sample, decode)
-    elif sample.latents is not None:
-        with named(row["key"], "safetensors"):
-            _check_tensors(sample.latents)
 
 
 def _as_in_index(meta: dict[str, Any], members: list[dict]) -> dict:
@@ -65,7 +64,7 @@ def _check_video(sample: Sample, decode: Decode) -> None:
 
     size, num_frames = (sample.meta["width"], sample.meta["height"]), 0
     try:
-        with open_video(sample.video) as video:
+        with open_video(sample.content) as video:
             for frame in islice(video.frames(), 1 if decode == "first" else None):
                 num_frames += 1
                 if frame.raw.is_corrupt:

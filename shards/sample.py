@@ -1,4 +1,4 @@
-"""What one sample of a shard holds, and the three members of the tar it becomes: json, mp4 or safetensors, txt."""
+"""What one sample of a shard holds, and the three members of the tar it becomes: json, its content, txt."""
 
 import json
 import re
@@ -12,33 +12,38 @@ from shards.schema import SAMPLE
 
 MAPS = [field.name for field in SAMPLE if pa.types.is_map(field.type)]
 """Fields that are dicts in a sample, and lists of pairs in the rows of a table."""
-MEMBERS = ("json", "mp4", "safetensors", "txt")
-"""Extensions that a sample may have: json, one of `CONTENTS`, txt."""
-CONTENTS = ("mp4", "safetensors")
-"""A video, or tensors in its place."""
+PICTURES = ("jpg", "png", "webp")
+LATENTS = "safetensors"
+CONTENTS = ("mp4", *PICTURES, LATENTS)
+"""What a sample may hold: a video, a picture, or tensors in their place."""
+MEMBERS = ("json", *CONTENTS, "txt")
+"""Extensions that a sample's members may have: json, one of `CONTENTS`, txt."""
 KEY_RULE = re.compile(r"[0-9a-zA-Z_-]+")
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A packed clip.
+    """A packed clip or picture.
 
     Raises:
-        ValueError: the key breaks the key rule, or `meta` has not exactly the fields of `schema.SAMPLE`.
+        ValueError: the key breaks the key rule, the extension is unknown, or `meta` has not exactly the fields of
+            `schema.SAMPLE`.
     """
 
     key: str
     """Only digits, ASCII letters, `_` and `-`: WebDataset cuts a key at the first dot, and a tar knows folders."""
-    video: bytes
-    """An mp4 file; nothing where there are `latents`."""
+    content: bytes
+    """A file of the kind that `extension` says."""
     meta: dict[str, Any]
     """The fields of `schema.SAMPLE`; maps as dicts, `captions` as a list of dicts."""
-    latents: bytes | None = None
-    """A safetensors file in place of the video, which `meta` then still speaks of; the trainer knows its tensors."""
+    extension: str = "mp4"
+    """One of `CONTENTS`. Beside latents `meta` still speaks of the video; the trainer knows the tensors."""
 
     def __post_init__(self) -> None:
         if not KEY_RULE.fullmatch(self.key):
             raise ValueError(f"{self.key!r} cannot be a sample's key: only 0-9 a-z A-Z _ - are allowed")
+        if self.extension not in CONTENTS:
+            raise ValueError(f"sample {self.key} cannot hold {self.extension!r}: only {', '.join(CONTENTS)}")
         difference = set(self.meta) ^ set(SAMPLE.names)
         if difference:
             raise ValueError(f"sample {self.key}: fields missing or unknown: {', '.join(sorted(difference))}")
@@ -58,8 +63,7 @@ class Sample:
             ValueError: a number is infinite or not a number, which JSON cannot tell.
         """
         text = json.dumps(self.meta, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        content = {"mp4": self.video} if self.latents is None else {"safetensors": self.latents}
-        return {"json": text.encode(), **content, "txt": self.caption.encode()}
+        return {"json": text.encode(), self.extension: self.content, "txt": self.caption.encode()}
 
     def to_webdataset(self) -> dict[str, str | bytes]:
         """The sample as `webdataset` knows it: `__key__` and the members."""
@@ -70,11 +74,11 @@ class Sample:
         """The sample from undecoded members and their `__key__`.
 
         Raises:
-            ValueError: a member is missing, it has a video and latents, the json is broken, or its fields are not
+            ValueError: a member is missing, it has several contents, the json is broken, or its fields are not
                 those of a sample.
         """
         key, contents = sample.get("__key__", ""), [name for name in CONTENTS if name in sample]
-        missing = [*["json"] * ("json" not in sample), *["mp4"] * (not contents)]
+        missing = [*["json"] * ("json" not in sample), *["content"] * (not contents)]
         if missing:
             raise ValueError(f"sample {key}: no {' and no '.join(missing)} member")
         if len(contents) > 1:
@@ -83,8 +87,7 @@ class Sample:
             meta = json.loads(sample["json"])
         except ValueError as error:
             raise ValueError(f"sample {key}: its json member cannot be read ({error})") from error
-        latents = bytes(sample["safetensors"]) if "safetensors" in sample else None
-        return cls(key, bytes(sample.get("mp4", b"")), meta, latents)
+        return cls(key, bytes(sample[contents[0]]), meta, contents[0])
 
 
 def index_row(meta: Mapping[str, Any], members: list[dict]) -> dict:

@@ -81,7 +81,7 @@ class ClipSource(Source):
         self, sample: Sample, row: dict, fps: float, times: np.ndarray, chosen: int
     ) -> tuple[Tensor, Tensor | None]:
         """The frames shown at these seconds, and the features of a caption by its number if the sample holds them."""
-        return torch.from_numpy(pictures(sample.video, times, row["fps"], self.bucket)), None
+        return torch.from_numpy(pictures(sample.content, times, row["fps"], self.bucket)), None
 
     def _start(self, of_start: float) -> float:
         """Where the window begins, as a share of the room for it: as it was drawn."""

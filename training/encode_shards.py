@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from shards.manifest import SPLITS
 from shards.reader import ShardSet
-from shards.sample import Sample
+from shards.sample import LATENTS, Sample
 from shards.schema import from_rows
 from shards.store import write_table
 from shards.writer import index_path, write_shard
@@ -118,7 +118,7 @@ class ShardEncoder:
         texts = texts_of(meta)
         features = self._text.encode(texts) if texts else self._text.encode([""])[:0]  # (K, L, D)
         tensors = {"latents": self._kept(latents, meta["key"]), "text": self._kept(features.cpu(), meta["key"])}
-        return Sample(meta["key"], b"", meta, save(tensors | times))
+        return Sample(meta["key"], save(tensors | times), meta, LATENTS)
 
     def _by_frame(self, frames: Tensor) -> Tensor:
         return self._codec.encode(frames[None])[0]
@@ -159,7 +159,7 @@ class _EveryFrame:
     bucket: Bucket
 
     def __call__(self, sample: Sample) -> tuple[Tensor, dict[str, Tensor]]:
-        frames, pts, second = all_pictures(sample.video, sample.meta["fps"], self.bucket)
+        frames, pts, second = all_pictures(sample.content, sample.meta["fps"], self.bucket)
         return torch.from_numpy(frames), {"pts": torch.from_numpy(pts), "second": torch.tensor([second]).double()}
 
 
@@ -178,7 +178,7 @@ class _Windows:
             for rate in range(num_rates)
             for k in range(self.num_windows)
         ]
-        frames = [pictures(sample.video, times, sample.meta["fps"], self.bucket) for _, times in windows]
+        frames = [pictures(sample.content, times, sample.meta["fps"], self.bucket) for _, times in windows]
         fps, start_s = ([each[k] for each in ((fps, times[0]) for fps, times in windows)] for k in (0, 1))
         times = {"fps": torch.tensor(fps).double(), "start_s": torch.tensor(start_s).double()}
         return torch.from_numpy(np.stack(frames)), times

@@ -65,7 +65,7 @@ class LatentSource(ClipSource):
     ) -> tuple[Tensor, Tensor | None]:
         """Latents (T, C, h, w) and features (L, D)."""
         try:
-            tensors = load(sample.latents or b"")
+            tensors = load(sample.content)
             latents = tensors["latents"][_place(tensors, fps, times)]
             return latents, tensors["text"][chosen] if self._captioned else None
         except (SafetensorError, KeyError, IndexError) as error:

@@ -28,6 +28,6 @@ def test_real_footage_is_curated_to_clips_that_play(media: Path, tmp_path, capsy
     for index in range(len(shards)):
         sample = shards.read(index)
         path = tmp_path / "clip.mp4"
-        path.write_bytes(sample.video)
+        path.write_bytes(sample.content)
         with open_video(str(path)) as video:
             assert sum(1 for _ in video.frames()) == sample.meta["num_frames"]

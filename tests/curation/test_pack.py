@@ -168,7 +168,7 @@ def test_a_sample_holds_exactly_the_frames_and_the_facts_of_its_clip(packed):
     spans = [range(0, 5), range(5, 13), range(13, 25)]
     for sample in packed.samples("train") + packed.samples("val"):
         number, k, row = clips[sample.key]
-        with av.open(io.BytesIO(sample.video)) as container:
+        with av.open(io.BytesIO(sample.content)) as container:
             frames = [number_of(f.to_ndarray(format="rgb24")) for f in container.decode(video=0)]
         assert frames == list(spans[k])
         scores = {"luma_mean": row["luma_mean"], "steps": k + 1.0} | ({"flow": 0.25} if k == 0 else {})

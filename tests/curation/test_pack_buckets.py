@@ -164,7 +164,7 @@ def test_clips_are_scaled_and_cut_to_the_size_and_rate_of_their_bucket(mixed):
         meta = sample.meta
         assert (meta["width"], meta["height"], meta["fps"]) == (bucket.width, bucket.height, bucket.fps)
         assert meta["num_frames"] >= bucket.frames
-        with open_video(sample.video) as video:
+        with open_video(sample.content) as video:
             frames = [frame.rgb(*frame.size).astype(float) for frame in video.frames()]
         assert len(frames) == meta["num_frames"]
         source = (64, 96) if bucket is BUCKETS[1] else (96, 64)

@@ -51,7 +51,7 @@ def test_what_can_be_copied_is_and_the_rest_is_encoded(made):
     for number, rows in made.rows.items():
         for row, shown in zip(rows, (range(5), range(9, 13), range(13, 25)), strict=True):
             path = str(made.films / f"{number}.mp4")
-            edges, video = (row["start_pts"], row["end_pts"]), samples[row["clip_id"]].video
+            edges, video = (row["start_pts"], row["end_pts"]), samples[row["clip_id"]].content
             assert numbers(video) == list(shown)
             try:
                 wanted, way = copy_clip(path, *edges, len(shown)), "copy"
@@ -89,7 +89,7 @@ def test_a_rate_of_its_own_changes_the_frames_and_not_what_is_checked(made):
         for row, wanted in zip(rows, shown, strict=True):
             if row["num_frames"] != 11:
                 sample = samples[row["clip_id"]]
-                assert numbers(sample.video) == wanted
+                assert numbers(sample.content) == wanted
                 assert (sample.meta["fps"], sample.meta["num_frames"]) == (5.0, len(wanted))
 
 

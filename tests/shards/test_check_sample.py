@@ -39,8 +39,8 @@ def test_an_index_that_says_other_things_than_the_json(root, tar, fields):
 def test_videos_are_decoded_as_far_as_asked(tmp_path):
     """Damage that was there when the set was packed: hashes do not tell of it."""
     broken = gray_clip(7, 90)
-    at = len(broken.video) - 40
-    late = Sample(broken.key, broken.video[:at] + bytes(len(broken.video) - at), broken.meta)
+    at = len(broken.content) - 40
+    late = Sample(broken.key, broken.content[:at] + bytes(len(broken.content) - at), broken.meta)
     root = pack(tmp_path / "late", train=[*TRAIN[:2], late])
     assert faults(root, "none") == faults(root, "first") == {}
     assert only_fault(root, "all")[:3] == ("train/00000", broken.key, "mp4")
@@ -52,7 +52,7 @@ def test_videos_are_decoded_as_far_as_asked(tmp_path):
 @pytest.mark.parametrize(("fields", "decode"), [({"width": 98}, "first"), ({"num_frames": 6}, "all")])
 def test_a_video_that_is_not_what_its_json_says(tmp_path, fields, decode):
     clip = gray_clip(7, 5)
-    wrong = Sample(clip.key, clip.video, clip.meta | fields)
+    wrong = Sample(clip.key, clip.content, clip.meta | fields)
     assert only_fault(pack(tmp_path, train=[wrong]), decode)[1:3] == (wrong.key, "mp4")
 
 
@@ -67,7 +67,7 @@ def test_a_video_that_is_not_what_its_json_says(tmp_path, fields, decode):
 def test_latents_that_are_no_tensors_or_not_all(tmp_path, data, reason):
     clip = gray_clip(7, 5)
     whole = save({"latents": np.zeros((2, 3), np.float16)})
-    fits, broken = (Sample(clip.key, b"", clip.meta, latents) for latents in (whole, data))
+    fits, broken = (Sample(clip.key, latents, clip.meta, "safetensors") for latents in (whole, data))
     assert faults(pack(tmp_path / "fits", train=[fits]), "all") == {}
     _, key, member, told = only_fault(pack(tmp_path / "broken", train=[broken]))
     assert (key, member) == (clip.key, "safetensors") and told.startswith(reason)

@@ -92,7 +92,11 @@ def test_a_member_that_the_contract_does_not_know(root, tar):
     members[2]["extension"] = "pyd"
     change_index(tar, 1, members=members)
     sign(root)
-    assert only_fault(root)[1:] == (KEYS[4], "pyd", "a sample has the members json, mp4, safetensors, txt and no other")
+    assert only_fault(root)[1:] == (
+        KEYS[4],
+        "pyd",
+        "a sample has the members json, mp4, jpg, png, webp, safetensors, txt and no other",
+    )
 
 
 def test_a_member_that_stands_twice(root, tar):

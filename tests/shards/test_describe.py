@@ -16,7 +16,7 @@ CLIP = gray_clip(0, 5)
 
 def sample(number, **fields):
     key = f"{CLIP.key[:20]}-{number:09d}-{number + 1:09d}"
-    return Sample(key, CLIP.video, CLIP.meta | {"key": key} | fields)
+    return Sample(key, CLIP.content, CLIP.meta | {"key": key} | fields)
 
 
 @pytest.fixture(scope="module")

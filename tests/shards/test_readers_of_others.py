@@ -14,7 +14,7 @@ from shards.store import num_rows
 
 LATE = (
     [  # what the first five samples lack, from which readers guess types
-        Sample(s.key, s.video, s.meta | {"captions": [], "scores": {"motion": 0.5}, "motion_bucket": None})
+        Sample(s.key, s.content, s.meta | {"captions": [], "scores": {"motion": 0.5}, "motion_bucket": None})
         for s in TRAIN[:5]
     ]
     + [TRAIN[5]]
@@ -60,7 +60,7 @@ def test_webdataset_reads_a_set(folder):
     read = list(webdataset.WebDataset(urls, shardshuffle=False).decode())
     assert [sample["__key__"] for sample in read] == [sample.key for sample in TRAIN]
     for sample, got in zip(TRAIN, read, strict=True):
-        assert got["json"] == sample.meta and got["txt"] == sample.caption and got["mp4"] == sample.video
+        assert got["json"] == sample.meta and got["txt"] == sample.caption and got["mp4"] == sample.content
     assert numbers(read[0]["mp4"]) == [0, 1, 2, 3, 4]
 
 
@@ -69,7 +69,7 @@ def test_datasets_reads_a_set(datasets, folder, streaming):
     rows = loaded(datasets, folder, streaming)
     assert [row["__key__"] for row in rows] == [sample.key for sample in TRAIN]
     for sample, row in zip(TRAIN, rows, strict=True):
-        assert row["json"] == sample.meta and row["txt"] == sample.caption and row["mp4"]["bytes"] == sample.video
+        assert row["json"] == sample.meta and row["txt"] == sample.caption and row["mp4"]["bytes"] == sample.content
     assert numbers(rows[0]["mp4"]["bytes"]) == [0, 1, 2, 3, 4]
 
 
@@ -80,7 +80,7 @@ def test_datasets_loses_nothing_where_it_is_told_the_types(datasets, tmp_path, s
     rows = loaded(datasets, folder, streaming, features=features)
     for sample, row in zip(LATE, rows, strict=True):
         scores = {"luma_mean": None} | sample.meta["scores"]
-        assert row["json"] == sample.meta | {"scores": scores} and row["mp4"]["bytes"] == sample.video
+        assert row["json"] == sample.meta | {"scores": scores} and row["mp4"]["bytes"] == sample.content
 
 
 def test_by_guessing_types_datasets_would_lose_scores(datasets, tmp_path):
@@ -94,7 +94,7 @@ def test_any_program_can_take_a_sample_by_the_index(folder):
     assert num_rows(tar.with_suffix(".parquet")) == 3
     place = place_of(tar, 2, "mp4")
     data = tar.read_bytes()[place["offset_bytes"] :][: place["size_bytes"]]
-    assert data == TRAIN[5].video
+    assert data == TRAIN[5].content
 
 
 def test_there_is_no_pickle_in_a_set(folder):

@@ -13,13 +13,13 @@ def test_members_hold_what_the_sample_holds():
     sample = make_sample(3)
     members = sample.members()
     assert set(members) == {"json", "mp4", "txt"}
-    assert members["mp4"] == sample.video and members["txt"].decode() == "Straße 3"
+    assert members["mp4"] == sample.content and members["txt"].decode() == "Straße 3"
     assert json.loads(members["json"]) == sample.meta and set(sample.meta) == set(SAMPLE.names)
     assert Sample.from_webdataset(sample.to_webdataset()) == sample
 
 
 def test_latents_may_stand_in_place_of_the_video():
-    sample = replace(make_sample(3), video=b"", latents=b"tensors")
+    sample = replace(make_sample(3), content=b"tensors", extension="safetensors")
     members = sample.members()
     assert set(members) == {"json", "safetensors", "txt"} and members["safetensors"] == b"tensors"
     assert Sample.from_webdataset(sample.to_webdataset()) == sample
@@ -27,6 +27,14 @@ def test_latents_may_stand_in_place_of_the_video():
     with pytest.raises(ValueError, match="mp4 and safetensors, where one excludes the other"):
         Sample.from_webdataset(both)
     assert not any("pickle" in name or name in ("pkl", "pth", "pt", "pyd") for name in MEMBERS)
+
+
+def test_a_picture_may_stand_in_place_of_the_video():
+    sample = replace(make_sample(3), content=b"picture", extension="webp")
+    assert set(sample.members()) == {"json", "webp", "txt"}
+    assert Sample.from_webdataset(sample.to_webdataset()) == sample
+    with pytest.raises(ValueError, match="cannot hold 'pyd'"):
+        replace(sample, extension="pyd")
 
 
 def test_the_json_does_not_depend_on_the_order_of_fields():
@@ -70,7 +78,7 @@ def test_numbers_that_json_cannot_tell_are_refused(number):
 
 def test_broken_members_are_refused():
     whole = make_sample(0).to_webdataset()
-    with pytest.raises(ValueError, match="no mp4 member"):
+    with pytest.raises(ValueError, match="no content member"):
         Sample.from_webdataset({k: v for k, v in whole.items() if k != "mp4"})
     with pytest.raises(ValueError, match="json member cannot be read"):
         Sample.from_webdataset(whole | {"json": b"{"})

@@ -88,7 +88,7 @@ def test_a_missing_tar_or_index(root, tar, suffix):
 
 def test_a_shard_that_is_replaced_under_our_feet(root, tar):
     shards, size = ShardSet(root / "train"), tar.stat().st_size
-    other = [Sample(s.key, bytes(len(s.video)), s.meta) for s in TRAIN[3:]]
+    other = [Sample(s.key, bytes(len(s.content)), s.meta) for s in TRAIN[3:]]
     write_shard(root / "other.tar", other)
     (root / "other.tar").replace(tar)
     assert tar.stat().st_size == size and shards.read(0) == TRAIN[0]
@@ -100,7 +100,7 @@ def test_a_shard_that_is_replaced_under_our_feet(root, tar):
 
 
 def test_a_shard_replaced_with_its_index_is_told_by_its_hash(root, tar):
-    write_shard(tar, [Sample(s.key, bytes(len(s.video)), s.meta) for s in TRAIN[3:]])
+    write_shard(tar, [Sample(s.key, bytes(len(s.content)), s.meta) for s in TRAIN[3:]])
     assert "00001.parquet is not the index" in only_fault(root)[3]
     with pytest.raises(ValueError, match=r"00001\.parquet is not the index"):
         ShardSet(root / "train")

@@ -49,7 +49,7 @@ def test_plain_webdataset_reads_a_shard(tmp_path):
     read = list(webdataset.WebDataset(str(tmp_path / "00000.tar"), shardshuffle=False).decode())
     assert [sample["__key__"] for sample in read] == [sample.key for sample in samples]
     for sample, got in zip(samples, read, strict=True):
-        assert got["json"] == sample.meta and got["txt"] == sample.caption and got["mp4"] == sample.video
+        assert got["json"] == sample.meta and got["txt"] == sample.caption and got["mp4"] == sample.content
     with av.open(io.BytesIO(read[0]["mp4"])) as container:
         assert [number_of(f.to_ndarray(format="rgb24")) for f in container.decode(video=0)] == [0, 1, 2, 3, 4, 5]
 

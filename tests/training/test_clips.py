@@ -212,7 +212,7 @@ def test_damage_is_told_and_stays_where_it_is(tmp_path):
 def test_fewer_frames_than_the_index_says(tmp_path, draw):
     draw(start=0.99)
     clip = gray_clip(0, 20)
-    clips = source(tmp_path, [make_sample(0, clip.video, **(clip.meta | {"num_frames": 25}))])
+    clips = source(tmp_path, [make_sample(0, clip.content, **(clip.meta | {"num_frames": 25}))])
     with pytest.raises(ValueError, match=r"^does not decode: ends early, 2 of 4 frames are missing"):
         clips.read(0, RNG)
     draw(start=0.0)
@@ -225,7 +225,7 @@ def test_a_frame_that_libav_made_up_is_no_frame(tmp_path, draw):
     draw(start=0.9)
     clips = source(tmp_path, [clip_of(0, np.stack(noise_scene(0, 25)))])
     clips.read(0, RNG)
-    overwrite(clips._shards, 0, bytes(200), at=len(clips._shards.read(0).video) * 2 // 3)
+    overwrite(clips._shards, 0, bytes(200), at=len(clips._shards.read(0).content) * 2 // 3)
     with pytest.raises(ValueError, match=r"^does not decode: a frame is damaged"):
         clips.read(0, RNG)
 

@@ -117,7 +117,7 @@ BUCKET = Bucket(4, 16, 24)
 def source(folder, tensors, num_windows=0, clip=None):
     """One clip of 25 frames at 24 a second with these tensors for a video."""
     sample = clip or make_sample(0, b"", fps=24.0, num_frames=25)
-    shards = put_set(folder, [Sample(sample.key, b"", sample.meta, save(tensors))])
+    shards = put_set(folder, [Sample(sample.key, save(tensors), sample.meta, "safetensors")])
     return LatentSource(shards, BUCKET, (8,), Conditioning(), num_windows)
 
 
@@ -158,7 +158,7 @@ def test_tensors_that_are_missing_are_told(tmp_path, missing):
 
 def test_what_is_no_safetensors_file_is_told(tmp_path):
     sample = make_sample(0, b"", fps=24.0, num_frames=25)
-    shards = put_set(tmp_path, [Sample(sample.key, b"", sample.meta, b"\x80\x04pickle")])
+    shards = put_set(tmp_path, [Sample(sample.key, b"\x80\x04pickle", sample.meta, "safetensors")])
     with pytest.raises(ValueError, match=r"^holds no latents: "):
         LatentSource(shards, BUCKET, (8,), Conditioning()).read(0, rng_of(0, 0, 0))
 
@@ -174,7 +174,7 @@ def test_of_a_codec_that_looks_back_fixed_windows_are_kept(tmp_path, monkeypatch
     out = tmp_path / "latents"
     command = ["encode", "--recipe", str(tiny.recipe), "--stage", "2", "--out", str(out), "--windows", "3"]
     assert main([*command, *base, RATES]) == 0
-    kept = load(ShardSet(out / "pretrain" / "train").read(0).latents or b"")
+    kept = load(ShardSet(out / "pretrain" / "train").read(0).content)
     assert kept["latents"].shape == (6, 4, 4, 2, 3) and kept["fps"].tolist() == [8.0] * 3 + [12.0] * 3
     built = [
         build_stage(Recipe(tiny.recipe).files("2"), [*base, RATES, *more]) for more in ([], [f"--data.latents={out}"])
