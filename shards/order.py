@@ -6,7 +6,9 @@ Epochs join into one endless list of batches, and a position in it is all the st
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from functools import cached_property
+from itertools import chain, count
+from typing import Any
 
 import numpy as np
 
@@ -60,14 +62,33 @@ class EpochBatches:
     """(K,) int64, where in `samples` each batch begins."""
     sizes: np.ndarray
     """(K,) int64, samples of each batch."""
+    carried: np.ndarray
+    """(M,) bool, whether it is a sample of the epoch before."""
+    bucket_ends: np.ndarray
+    """(B,) int64, where in `samples` each bucket ends: they stand there one after the other."""
+
+    @cached_property
+    def ends(self) -> np.ndarray:
+        """(K,) int64, samples of each batch and of all before it."""
+        return np.cumsum(self.sizes)
+
+    def slots(self, k: int) -> range:
+        """Where in `samples` batch number `k` stands, 0 <= k < len."""
+        return range(int(self.starts[k]), int(self.starts[k] + self.sizes[k]))
+
+    def around(self, slot: int) -> Iterator[int]:
+        """A slot and those after it, then those before it, of the same bucket: each once."""
+        bucket = int(self.bucket_ends.searchsorted(slot, side="right"))
+        first = int(self.bucket_ends[bucket - 1]) if bucket else 0
+        return chain(range(slot, int(self.bucket_ends[bucket])), range(first, slot))
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def __getitem__(self, k: int) -> np.ndarray:
         """(B,) int64, samples of batch number `k`, 0 <= k < len."""
-        start = self.starts[k]
-        return self.samples[start : start + self.sizes[k]]
+        slots = self.slots(k)
+        return self.samples[slots.start : slots.stop]
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[k] for k in range(len(self)))
@@ -128,11 +149,18 @@ class Order:
     def __getitem__(self, position: int) -> np.ndarray:
         """(B,) int64, samples of the batch at a position of at least 0; all of one bucket."""
         epoch, k = self.locate(position)
+        return self.kept_epoch(epoch)[k]
+
+    def kept_epoch(self, epoch: int) -> EpochBatches:
+        """`epoch`, computed once as long as nobody asks for another but the next or the last."""
         if epoch not in self._kept:
             # Two epochs, since reading ahead goes on into the next one before the last is done.
             self._kept = {kept: self._kept[kept] for kept in self._kept if abs(kept - epoch) == 1}
             self._kept[epoch] = self.epoch(epoch)
-        return self._kept[epoch][k]
+        return self._kept[epoch]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_kept": {}}  # another process computes it sooner than it is sent
 
     def locate(self, position: int) -> tuple[int, int]:
         """The epoch that a batch belongs to, and its number there."""
@@ -144,6 +172,15 @@ class Order:
     def batches_before(self, epoch: int) -> int:
         """Batches of all epochs before this one: the position of its first."""
         return int((epoch * self.num_samples // self.batch_sizes).sum())
+
+    def samples_before(self, position: int) -> int:
+        """Samples of all batches before a position."""
+        sizes = self.batch_sizes[self.num_samples > 0]
+        if (sizes == sizes[0]).all():
+            return position * int(sizes[0])
+        epoch, k = self.locate(position)
+        before = int((epoch * self.num_samples // self.batch_sizes * self.batch_sizes).sum())
+        return before + (int(self.kept_epoch(epoch).ends[k - 1]) if k else 0)
 
     def reading(self, epoch: int) -> np.ndarray:
         """Samples of an epoch in the order that batches take them: (N,) int64, each sample that has a bucket once.
@@ -160,14 +197,15 @@ class Order:
 
     def epoch(self, epoch: int) -> EpochBatches:
         """All batches of an epoch; a batch has its place where, in `reading`, its last sample is met."""
-        stream = np.concatenate([self._carried(epoch), self.reading(epoch)])
+        carried = self._carried(epoch)
+        stream = np.concatenate([carried, self.reading(epoch)])
         by_bucket, counts = self._by_bucket(stream)
         num_batches = counts // self.batch_sizes
         sizes = np.repeat(self.batch_sizes, num_batches)
         numbers = np.arange(len(sizes)) - np.repeat(np.cumsum(num_batches) - num_batches, num_batches)
         starts = np.repeat(np.cumsum(counts) - counts, num_batches) + numbers * sizes
         order = np.argsort(by_bucket[starts + sizes - 1], kind="stable")
-        return EpochBatches(stream[by_bucket], starts[order], sizes[order])
+        return EpochBatches(stream[by_bucket], starts[order], sizes[order], by_bucket < len(carried), np.cumsum(counts))
 
     def _carried(self, epoch: int) -> np.ndarray:
         """Samples of the epoch before that no batch of it took, in the order of reading."""

@@ -67,9 +67,9 @@ class TinyRecipe:
             "watch": {"numbers_every": 4, "held_out_every": 8, "videos_every": 0, "checkpoint_every": 2},
         }
         self.write("base", base)
-        image = {"data": {"bucket": {"num_frames": 1, "height": 16, "width": 24}}}
+        image = {"data": {"buckets": [{"num_frames": 1, "height": 16, "width": 24}]}}
         self.write("1", image | ({"model": {"trainable": ["^spatial/"]}} if family == "svd" else {}))
-        video = {"data": {"bucket": {"num_frames": 4, "height": 16, "width": 24}}}
+        video = {"data": {"buckets": [{"num_frames": 4, "height": 16, "width": 24}]}}
         self.write("2", video | {"init_from": "1", "watch": {"captions": ["a cat"]}})
 
     def write(self, name: str, config: dict) -> None:

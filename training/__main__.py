@@ -95,9 +95,9 @@ def encode(options: argparse.Namespace, rest: list[str]) -> None:
     from training.screen import Screen
 
     stage, screen = build_stage(files, rest), Screen()
-    bucket = stage.data.bucket
+    bucket = stage.data.latent_bucket
     beside = Path(stage.data.shards).parent / "latents" / f"{bucket.width}x{bucket.height}"
-    latents = LatentSet(Path(options.out or beside) / stage.data.set)
+    latents = LatentSet(Path(options.out or beside) / stage.data.folder.name)
     with _sole_user(Run(latents.folder)):
         make_latent_set(
             stage, latents, Encoding(options.dtype, options.windows, options.threads), screen, options.force

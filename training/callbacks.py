@@ -41,9 +41,9 @@ class Watch:
                 raise ValueError(f"watch.{name} is a number of samples, at least 0, not {getattr(self, name)}")
 
 
-def is_due(seen: int, step: int, every: int, total: int) -> bool:
-    """Whether a multiple of `every` samples, or the end, was reached by the last `step` of the `seen` samples."""
-    return seen >= total or (every > 0 and seen // every > (seen - step) // every)
+def is_due(seen: int, before: int, every: int, total: int) -> bool:
+    """Whether a multiple of `every` samples, or the end, was reached by the step from `before` to `seen` samples."""
+    return seen >= total or (every > 0 and seen // every > before // every)
 
 
 @dataclass
@@ -57,7 +57,8 @@ class Look(Callback):
         """Whether it is time, after a batch of the stage; never between the batches of one step."""
         if (batch_idx + 1) % module.trainer.accumulate_grad_batches:
             return False
-        return is_due(module.samples_seen, module.samples_per_step, every, self.total)
+        before = module.samples_at(module.trainer.global_step - 1)
+        return is_due(module.samples_seen, before, every, self.total)
 
 
 def log(trainer: Trainer, module: StageModule, numbers: Mapping[str, float]) -> None:
@@ -140,7 +141,9 @@ class HeldOutLoss(Look):
         if number:
             self.history.append({"samples": module.samples_seen, "loss": total / number})
             log(trainer, module, {"held_out_loss": total / number})
-            self.screen.say(f"held-out loss {total / number:.4f} after {module.samples_seen:,} samples")
+            left_out = self.data.num_held_out_there - round(number)
+            told = f", {left_out} of its samples could not be read" if left_out else ""
+            self.screen.say(f"held-out loss {total / number:.4f} after {module.samples_seen:,} samples{told}")
 
     def state_dict(self) -> dict[str, Any]:
         """What was measured so far."""

@@ -1,7 +1,7 @@
 """Examples from packed clips: which frames of a clip a model sees.
 
-What fits is decided by the plan (`buckets.py`), frames are decoded in `decode.py`; of a latent set `latents.py` reads
-the same windows.
+What fits is decided in `sample_plan.py`, frames are decoded in `decode.py`; of a latent set `latents.py` reads the same
+windows.
 """
 
 from collections.abc import Sequence
@@ -10,21 +10,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from shards.picture import fitted
 from shards.reader import ShardSet
-from shards.sample import Sample
-from training.buckets import Bucket, Needs, fits, plan_samples
+from shards.sample import PICTURES, Sample
+from training.bucket import Bucket
 from training.conditioning import Conditioning
 from training.decode import pictures
+from training.sample_plan import Needs, fits, plan_samples
 from training.sources import Example, Source, uniforms
 
 
 class ClipSource(Source):
-    """The clips of a shard set, each seen through a window of the bucket's frames."""
+    """The clips and pictures of a shard set, each seen through a window of its bucket's frames."""
 
     def __init__(
         self,
         shards: ShardSet,
-        bucket: Bucket,
+        buckets: Sequence[Bucket],
         fps: Sequence[float],
         conditioning: Conditioning,
         name: str = "",
@@ -34,7 +36,7 @@ class ClipSource(Source):
 
         Args:
             shards: the set.
-            bucket: frames and size of an example.
+            buckets: frames and size of an example; a sample is always seen in the same one.
             fps: frames a second to take frames at; each time one of those that fit the clip is drawn.
             conditioning: its scores are needed, but for pictures, whose numbers are all 0.
             name: of the set in messages; its folder by default.
@@ -44,10 +46,10 @@ class ClipSource(Source):
             ValueError: no sample has what is conditioned on, or nothing is usable.
         """
         self.name = name or str(shards.folder)
-        self.bucket, self._shards, self._conditioning = bucket, shards, conditioning
+        self._buckets, self._shards, self._conditioning = list(buckets), shards, conditioning
         self._rates = np.asarray(fps, np.float64)
-        needs = Needs(caption) if bucket.is_image else Needs(caption, conditioning.scores, conditioning.motion_bucket)
-        self.plan = plan_samples(shards.index, bucket, fps, needs, self.name)
+        needs = Needs(caption, conditioning.scores, conditioning.motion_bucket)
+        self.plan = plan_samples(shards.index, buckets, fps, needs, self.name)
 
     @property
     def stretches(self) -> np.ndarray:
@@ -71,24 +73,27 @@ class ClipSource(Source):
         except ValueError as error:
             raise ValueError(f"is not in its shard: {error}") from error
         row = self._shards.index.slice(number, 1).to_pylist()[0]
-        fps, times = window(self.bucket, self._rates, row, of_rate, self._start(of_start))
+        bucket = self._buckets[int(self.plan.buckets[i])]
+        fps, times = window(bucket, self._rates, row, of_rate, self._start(of_start))
         texts = texts_of(row)
         chosen = int(of_caption * len(texts))
-        frames, features = self._seen(sample, row, fps, times, chosen)
-        return Example(row["key"], frames, texts[chosen] if texts else "", self._micro(fps, row), features)
+        frames, features = self._seen(sample, row, bucket, fps, times, chosen)
+        return Example(row["key"], frames, texts[chosen] if texts else "", self._micro(bucket, fps, row), features)
 
     def _seen(
-        self, sample: Sample, row: dict, fps: float, times: np.ndarray, chosen: int
+        self, sample: Sample, row: dict, bucket: Bucket, fps: float, times: np.ndarray, chosen: int
     ) -> tuple[Tensor, Tensor | None]:
         """The frames shown at these seconds, and the features of a caption by its number if the sample holds them."""
-        return torch.from_numpy(pictures(sample.content, times, row["fps"], self.bucket)), None
+        if sample.extension in PICTURES:
+            return torch.from_numpy(fitted(sample.content, bucket.width, bucket.height)[None]), None
+        return torch.from_numpy(pictures(sample.content, times, row["fps"], bucket)), None
 
     def _start(self, of_start: float) -> float:
         """Where the window begins, as a share of the room for it: as it was drawn."""
         return of_start
 
-    def _micro(self, fps: float, row: dict) -> tuple[float, ...]:
-        if self.bucket.is_image:
+    def _micro(self, bucket: Bucket, fps: float, row: dict) -> tuple[float, ...]:
+        if bucket.is_image:
             return (0.0,) * len(self._conditioning.micro)
         scores, motion_bucket = dict(row["scores"] or []), row["motion_bucket"]
         return tuple(micro.of_clip(fps, scores, motion_bucket) for micro in self._conditioning.micro)
@@ -100,7 +105,7 @@ def window(bucket: Bucket, rates: np.ndarray, row: dict, of_rate: float, of_star
     Args:
         bucket: how many.
         rates: (C,) float64, wanted frames a second; at least one fits the clip.
-        row: `num_frames` and `fps` of the clip.
+        row: `num_frames` and `fps` of the clip; fps null of a picture.
         of_rate: 0 <= number < 1 that chooses among the rates that fit.
         of_start: 0 <= number < 1 that chooses the start among all that leave room.
 
@@ -108,7 +113,8 @@ def window(bucket: Bucket, rates: np.ndarray, row: dict, of_rate: float, of_star
         Frames a second, 0 for a picture; the seconds (T,) from the clip's first frame on at which frames are wanted.
     """
     if bucket.is_image:
-        return 0.0, np.array([of_start * row["num_frames"] / row["fps"]])
+        lasts_s = row["num_frames"] / row["fps"] if row["fps"] else 0.0
+        return 0.0, np.array([of_start * lasts_s])
     fitting = fitting_rates(bucket, rates, row)
     fps = float(fitting[int(of_rate * len(fitting))])
     offsets = np.arange(bucket.num_frames) / fps

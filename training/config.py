@@ -2,8 +2,10 @@
 
 import logging
 import sys
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from training.module import StageModule
 ABOUT_RUNNING = (
     "data.workers",
     "data.shards",
-    "data.images",
+    "data.mixture",
     "data.latents",
     "data.num_held_out",
     "model.sampler",
@@ -29,14 +31,8 @@ ABOUT_RUNNING = (
     "model.codec.init_args.batch_size",
     "model.denoiser.init_args.gradient_checkpointing",
 )
-OF_THE_TRAINER = (
-    "accumulate_grad_batches",
-    "devices",
-    "gradient_clip_algorithm",
-    "gradient_clip_val",
-    "num_nodes",
-    "precision",
-)
+OF_THE_TRAINER = ("gradient_clip_algorithm", "gradient_clip_val", "precision")
+RANKS = ("devices", "num_nodes", "accumulate_grad_batches")  # of which only the product counts
 
 
 for _name in ("lightning.pytorch", "lightning.fabric"):  # hints of theirs; what matters here is said by us
@@ -106,27 +102,38 @@ class Stage:
             ValueError: see `StageData.open` and `LatentCodec.shape`; the latent set is stale.
         """
         self.check_trainer()
-        bucket = self.data.bucket
-        self.model.codec.shape(bucket.num_frames, bucket.height, bucket.width)
-        if latents := self.data.latent_set:
-            self.data.check_packed()
-            latents.refuse_stale(self.latent_facts(), self.data.folder)
-        self.data.open(self.model.conditioning)
+        tokens = self.tokens()
+        for folder, latents in self.data.latent_sets().items():
+            latents.refuse_stale(self.latent_facts(), folder)
+        self.data.open(self.model.conditioning, tokens)
+
+    def tokens(self) -> list[int]:
+        """Tokens of a sample of each bucket: places in the latents' T x h x w.
+
+        Raises:
+            ValueError: the codec cannot encode a bucket; names it.
+        """
+        shapes = [self.model.codec.shape(b.num_frames, b.height, b.width) for b in self.data.buckets]
+        return [frames * height * width for frames, _, height, width in shapes]
 
     def latent_facts(self) -> dict[str, Any]:
         """What decides the latents and text features of the stage's samples."""
-        return facts(self.model.codec, self.model.text, self.settings(), self.data.bucket, self.data.fps)
+        return facts(self.model.codec, self.model.text, self.settings(), self.data.latent_bucket, self.data.fps)
 
-    def num_steps(self, samples_per_step: int) -> int:
-        """Steps of the stage.
+    def batches_per_step(self) -> int:
+        """Batches of a step over all ranks, as configured; ranks that only the machine tells count as one."""
+        return prod(max(number, 1) if isinstance(number, int) else 1 for number in _ranks_told(self.cli.config.trainer))
+
+    def num_steps(self) -> int:
+        """Steps of the stage: as many as see at most `num_samples`.
 
         Raises:
-            ValueError: it sees fewer samples than one step takes.
+            ValueError: the first step takes more.
         """
-        num_samples = self.cli.built.num_samples
-        if num_samples < samples_per_step:
-            raise ValueError(f"num_samples is {num_samples}, but one step takes {samples_per_step}: raise it")
-        return num_samples // samples_per_step
+        num_samples, samples_at = self.cli.built.num_samples, self.data.samples_at
+        if num_samples < samples_at(1):
+            raise ValueError(f"num_samples is {num_samples}, but the first step takes {samples_at(1)}: raise it")
+        return bisect_right(range(1, num_samples + 1), num_samples, key=samples_at)
 
     def check_trainer(self) -> None:
         """Sees that the trainer's settings are those of a stage.
@@ -163,10 +170,22 @@ class Stage:
     def settings(self) -> dict[str, Any]:
         """All settings that decide the weights, flat: key to value."""
         whole = yaml.safe_load(self.to_yaml())
-        trainer = {key: whole["trainer"][key] for key in OF_THE_TRAINER}
+        trainer = {key: whole["trainer"][key] for key in OF_THE_TRAINER} | _ranks(whole["trainer"])
         kept = {key: whole[key] for key in ("seed_everything", "num_samples", "init_from", "model", "data")}
         flat = dict(_flat("", kept | {"trainer": trainer}))
         return {key: value for key, value in flat.items() if not key.startswith(ABOUT_RUNNING)}
+
+
+def _ranks_told(trainer: Any) -> list[Any]:
+    return [trainer[key] for key in RANKS]
+
+
+def _ranks(trainer: dict[str, Any]) -> dict[str, Any]:
+    """Batches of a step over all ranks, where the configuration tells; a stage may go on with other ranks."""
+    told = _ranks_told(trainer)
+    if all(isinstance(number, int) and number > 0 for number in told):
+        return {"batches_per_step": prod(told)}
+    return dict(zip(RANKS, told, strict=True))
 
 
 def _flat(prefix: str, value: Any) -> Any:

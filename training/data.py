@@ -1,7 +1,6 @@
 """The data of a stage as Lightning takes it: which samples, in which order, from which position on."""
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,30 +8,34 @@ import pyarrow as pa
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
+from shards.manifest import SPLITS
+from shards.order import token_batch_sizes
 from shards.reader import ShardSet
-from shards.writer import MANIFEST
-from training.buckets import Bucket
+from training.bucket import Bucket
 from training.clips import ClipSource
 from training.conditioning import Conditioning
-from training.images import ImageSource
-from training.latent_set import LATENTS, LatentSet, manifest_hash
+from training.data_plan import describe_bucket, describe_source
+from training.latent_set import LatentSet, manifest_hash
 from training.latents import LatentSource
-from training.sources import Source
-from training.stream import Batch, Positions, Stream, collate
+from training.packed import check_packed, packed_folder
+from training.stream import Batch, Positions, Stream
+
+TRAIN, VAL = SPLITS
 
 
 class StageData(LightningDataModule):
-    """Samples of one packed set, and for pictures also of a folder of images."""
+    """Samples of one packed set, or of several, mixed."""
 
     def __init__(
         self,
         shards: str,
-        bucket: Bucket,
+        buckets: list[Bucket],
         set: str = "pretrain",
-        images: str | None = None,
+        mixture: dict[str, int] | None = None,
         latents: str | None = None,
         fps: tuple[float, ...] = (8.0,),
-        batch_size: int = 8,
+        batch_size: int | None = None,
+        tokens_per_batch: int | None = None,
         num_held_out: int = 256,
         workers: int = 0,
         seed: int = 0,
@@ -41,13 +44,17 @@ class StageData(LightningDataModule):
 
         Args:
             shards: folder of packed sets, as `make curate` writes it: OUT/shards.
-            bucket: frames, height and width that the stage trains on.
+            buckets: frames, height and width that the stage trains on; a batch is of one of them. A sample is seen in
+                the largest of those that it fits and that cut off least of it. Videos are sampled in the first one.
             set: the packed set in it.
-            images: folder of pictures with captions beside them (`<name>.txt`), for stages of single frames.
+            mixture: the sets that are trained on in place of `set`, by name in `shards` or by folder, told by a slash;
+                and how many batches of each come in a round. The held-out samples stay those of `set`.
             latents: folder of latent sets that `python -m training encode` made of these packed sets; they are read in
-                place of the videos. Of the packed set its manifests are still needed.
+                place of the videos. Of the packed sets their manifests are still needed.
             fps: frames a second at which clips are read; a sample draws one of those that it is long enough for.
             batch_size: samples a step and device.
+            tokens_per_batch: in place of `batch_size`: as many samples a step and device as have at most so many
+                tokens; a token is one place in the latents' frames x height x width.
             num_held_out: at most so many samples of the set's `val` split make the held-out loss.
             workers: processes that read ahead; 0 reads in the training process.
             seed: of the order, of windows, captions and noise.
@@ -55,120 +62,151 @@ class StageData(LightningDataModule):
         super().__init__()
         if not fps or min(fps) <= 0:
             raise ValueError(f"data.fps holds at least one rate above 0, not {list(fps)}")
-        self.shards, self.set, self.images, self.latents = shards, set, images, latents
-        self.bucket, self.fps, self.batch_size = bucket, fps, batch_size
+        if not buckets:
+            raise ValueError("data.buckets names no bucket")
+        if (batch_size is None) == (tokens_per_batch is None) or min(batch_size or 1, tokens_per_batch or 1) < 1:
+            raise ValueError("one of data.batch_size and data.tokens_per_batch is a number above 0, the other is null")
+        self.shards, self.set, self.mixture, self.latents = shards, set, mixture or {set: 1}, latents
+        self.buckets, self.fps, self.batch_size, self.tokens_per_batch = buckets, fps, batch_size, tokens_per_batch
         self.num_held_out, self.workers, self.seed = num_held_out, workers, seed
-        self.num_steps = 0
+        self.num_steps, self.batches_per_step = 0, 1
+
+    @property
+    def bucket(self) -> Bucket:
+        """What videos are sampled in."""
+        return self.buckets[0]
 
     @property
     def folder(self) -> Path:
-        """The packed set."""
-        return Path(self.shards) / self.set
-
-    def open(self, conditioning: Conditioning) -> None:
-        """Opens the sets and plans which samples the stage can use.
-
-        Raises:
-            ValueError: no packed set, a damaged one, one without a field that the stage conditions on, or one of
-                which no sample can be used.
-        """
-        self.check_packed()
-        self.sources: list[Source] = [self._clips(self._shard_set("train"), conditioning)]
-        if self.images:
-            self.sources.append(
-                ImageSource(Path(self.images), self.bucket, conditioning, caption=conditioning.captions)
-            )
-        held_out = self._shard_set("val")
-        try:
-            self.held_out, self._no_held_out = [self._clips(held_out, conditioning)], ""
-        except ValueError as error:  # of a small corpus few samples are held out, and none may fit
-            self.held_out, self._no_held_out = [], str(error)
-
-    def check_packed(self) -> None:
-        """Sees that there is a packed set, and one kind of samples.
-
-        Raises:
-            ValueError: there is none; says what is there, and the way out.
-        """
-        if (self.folder / LATENTS).exists():
-            raise ValueError(f"{self.folder} holds latents: name the packed set as data.shards, them as data.latents")
-        if self.latents and self.images:
-            raise ValueError("data.latents and data.images cannot be had at once: a batch is of latents or of pixels")
-        if (self.folder / MANIFEST).exists():
-            return
-        if (self.folder.parent / "shards").is_dir():
-            raise ValueError(
-                f"{self.shards} is a corpus; its packed sets lie in {self.folder.parent / 'shards'}: SHARDS="
-            )
-        there = sorted(path.parent.name for path in self.folder.parent.glob(f"*/{MANIFEST}"))
-        if not there:
-            raise ValueError(f"there are no shards in {self.shards}: run `make curate` first, or name others: SHARDS=")
-        raise ValueError(
-            f"{self.shards} has no packed set {self.set!r}, it has: {', '.join(there)}; pack it with `make curate`, "
-            "or name another with --data.set"
-        )
+        """The packed set that the held-out samples are of."""
+        return packed_folder(self.shards, self.set)
 
     @property
-    def latent_set(self) -> LatentSet | None:
-        """What is read in place of the videos, if anything is."""
-        return LatentSet(Path(self.latents) / self.set) if self.latents else None
+    def latent_bucket(self) -> Bucket:
+        """What latents are of: the bucket with most frames.
 
-    def _shard_set(self, split: str) -> ShardSet:
-        return ShardSet((self.latent_set.folder if self.latent_set else self.folder) / split)
+        Raises:
+            ValueError: the buckets differ in height or width.
+        """
+        if len({(bucket.height, bucket.width) for bucket in self.buckets}) > 1:
+            raise ValueError("a latent set is of one height and width: name one size in data.buckets, or no latents")
+        return max(self.buckets, key=lambda bucket: bucket.num_frames)
 
-    def _clips(self, shards: ShardSet, conditioning: Conditioning) -> ClipSource:
-        told = (shards, self.bucket, self.fps, conditioning)
-        if self.latent_set:
-            return LatentSource(*told, self.latent_set.num_windows, caption=conditioning.captions)
-        return ClipSource(*told, caption=conditioning.captions)
+    def latent_sets(self) -> dict[Path, LatentSet]:
+        """What is read in place of the videos, if anything is: packed set -> latent set.
+
+        Raises:
+            ValueError: a packed set is missing.
+        """
+        folders = [check_packed(self.shards, name) for name in dict.fromkeys([*self.mixture, self.set])]
+        return {folder: LatentSet(Path(self.latents) / folder.name) for folder in folders} if self.latents else {}
+
+    def batch_sizes(self, tokens: Sequence[int]) -> list[int]:
+        """Samples of a batch by bucket.
+
+        Args:
+            tokens: of one sample, by bucket.
+
+        Raises:
+            ValueError: a single sample has more than `tokens_per_batch`.
+        """
+        if self.tokens_per_batch is None:
+            return [self.batch_size or 1] * len(self.buckets)
+        return token_batch_sizes(tokens, self.tokens_per_batch)
+
+    def open(self, conditioning: Conditioning, tokens: Sequence[int]) -> None:
+        """Opens the sets and plans which samples the stage can use.
+
+        Args:
+            conditioning: what samples must have.
+            tokens: of one sample, by bucket.
+
+        Raises:
+            ValueError: no packed set, a damaged one, one without a field that the stage conditions on, one of which no
+                sample can be used; or weights or sizes that cannot be.
+        """
+        self.tokens, latents, sizes = list(tokens), self.latent_sets(), self.batch_sizes(tokens)
+        folders = [check_packed(self.shards, name) for name in self.mixture]
+        sources = [self._source(folder, TRAIN, latents, conditioning) for folder in folders]
+        self.stream = Stream(sources, sizes, self.seed, list(self.mixture.values()))
+        try:
+            held_out = [self._source(check_packed(self.shards, self.set), VAL, latents, conditioning)]
+            self.held_out, self._no_held_out = Stream(held_out, sizes, self.seed), ""
+        except ValueError as error:  # of a small corpus few samples are held out, and none may fit
+            self.held_out, self._no_held_out = None, str(error)
+
+    def _source(
+        self, folder: Path, split: str, latents: Mapping[Path, LatentSet], conditioning: Conditioning
+    ) -> ClipSource:
+        told, caption = (self.buckets, self.fps, conditioning), conditioning.captions
+        if found := latents.get(folder):
+            return LatentSource(ShardSet(found.folder / split), *told, found.num_windows, caption=caption)
+        return ClipSource(ShardSet(folder / split), *told, caption=caption)
 
     @property
     def skipped(self) -> pa.Table:
-        """What of the training samples the stage cannot use, and why: `buckets.SKIPPED`."""
-        return pa.concat_tables([source.plan.skipped for source in self.sources])
+        """What of the training samples the stage cannot use, and why: `sample_plan.SKIPPED`."""
+        return pa.concat_tables([source.plan.skipped for source in self.stream.sources])
 
-    def describe(self) -> list[str]:
-        """A line a source: its samples, and how many are skipped for which reason."""
-        lines = [_describe(source) for source in self.sources]
-        if not self.held_out:
-            return [*lines, f"held out: no sample, so no held-out loss ({self._no_held_out})"]
-        num_held_out = min(self.num_held_out, sum(len(source) for source in self.held_out))
-        return [*lines, f"held out: {num_held_out} samples of {self.folder / 'val'}"]
+    def describe(self) -> Iterator[str]:
+        """What is trained on, set by set and bucket by bucket; how many samples are skipped for which reason."""
+        for source, order, weight in zip(
+            self.stream.sources, self.stream.orders, self.stream.mixture.weights, strict=True
+        ):
+            share = f", {weight} of {self.stream.mixture.length} batches" if len(self.stream.sources) > 1 else ""
+            yield describe_source(source) + share
+            for number, bucket in enumerate(self.buckets):
+                yield describe_bucket(bucket, order, number, self.tokens[number])
+        if self.held_out:
+            yield f"held out: {self.num_held_out_there} samples of {self.folder / VAL}"
+        else:
+            yield f"held out: no sample, so no held-out loss ({self._no_held_out})"
 
-    def identity(self) -> dict[str, str]:
-        """What tells this data from other data: hashes of the sources, by name."""
-        images = {"images": _hash(_listing(Path(self.images)))} if self.images else {}
-        latents = {"latents": manifest_hash(self.latent_set.folder / "train")} if self.latent_set else {}
-        return {"shards": manifest_hash(self.folder / "train")} | images | latents
+    @property
+    def is_open(self) -> bool:
+        """Whether `open` has succeeded."""
+        return hasattr(self, "stream")
+
+    def identity(self) -> dict[str, Any]:
+        """What tells this data from other data: hashes of the sets, and their weights where there are several."""
+        folders = [packed_folder(self.shards, name) for name in self.mixture]
+        told: dict[str, Any] = {"shards": [manifest_hash(folder / TRAIN) for folder in folders]}
+        if latents := self.latent_sets():
+            told["latents"] = [manifest_hash(latents[folder].folder / TRAIN) for folder in folders]
+        return told | ({"mixture": list(self.mixture.values())} if len(folders) > 1 else {})
+
+    def samples_at(self, step: int) -> int:
+        """Samples that so many steps of the stage learn from, over all ranks."""
+        return self.stream.samples_before(step * self.batches_per_step)
 
     def train_dataloader(self) -> DataLoader:
         """Batches of this rank, from the position of the weights on to the end of the stage."""
         trainer = self.trainer
         assert trainer is not None
         accumulated, done = trainer.accumulate_grad_batches, trainer.global_step
-        batches = Positions(
-            start_batch=done * accumulated,
+        positions = Positions(
+            start=done * self.batches_per_step,
             num_batches=(self.num_steps - done) * accumulated,
-            batch_size=self.batch_size,
             rank=trainer.global_rank,
             world_size=trainer.world_size,
         )
         return StageLoader(
-            Stream(self.sources, self.seed),
+            self.stream,
             num_batches=self.num_steps * accumulated,
-            batch_sampler=batches,
+            batch_size=None,
+            sampler=positions,
             num_workers=self.workers,
-            collate_fn=collate,
+            collate_fn=_as_it_is,
         )
+
+    @property
+    def num_held_out_there(self) -> int:
+        """Samples of which the held-out loss is made."""
+        return min(self.num_held_out, len(self.held_out.sources[0])) if self.held_out else 0
 
     def held_out_batches(self, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
         """The held-out samples of a rank, the same windows of the same ones every time."""
-        if not self.held_out:
-            return
-        stream = Stream(self.held_out, self.seed, shuffle=False)
-        numbers = range(rank, min(self.num_held_out, stream.num_samples), world_size)
-        for start in range(0, len(numbers), self.batch_size):
-            yield collate([stream[number] for number in numbers[start : start + self.batch_size]])
+        return self.held_out.first(self.num_held_out, rank, world_size) if self.held_out else iter(())
 
 
 class StageLoader(DataLoader):
@@ -190,20 +228,5 @@ class StageLoader(DataLoader):
         """Nothing to do: `StageData.train_dataloader` began at the right position."""
 
 
-def _describe(source: Source) -> str:
-    skipped = source.plan.counts
-    reasons = ", ".join(f"{count} {reason}" for reason, count in skipped.items())
-    total = len(source) + sum(skipped.values())
-    return f"{source.name}: {total} samples = {len(source)} usable + {total - len(source)} skipped" + (
-        f" ({reasons})" if reasons else ""
-    )
-
-
-def _listing(folder: Path) -> str:
-    """Names, sizes and times of all files below a folder."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return "\n".join(f"{path.relative_to(folder)} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files)
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _as_it_is(batch: Batch) -> Batch:
+    return batch

@@ -10,7 +10,7 @@ from itertools import chain
 import numpy as np
 
 from shards.video import Frame, Video, VideoError, open_video
-from training.buckets import Bucket
+from training.bucket import Bucket
 
 SEEK_S = 0.5  # to decode less than this costs less than to seek
 TOLERANCE_S = 0.001  # files that count in milliseconds tell a frame's time no better

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from shards.further_files import listed_hashes
 from shards.manifest import MANIFEST, SPLITS, read_manifest
 from shards.reader import ShardSet
 from shards.store import num_rows, remove_temporaries, write_json
@@ -17,6 +18,7 @@ from shards.writer import write_manifest
 from training.config import Stage
 from training.encode_shards import ShardEncoder
 from training.latent_set import LATENTS, LatentSet, differences, hash_of, manifest_hash
+from training.packed import check_packed
 from training.recipe import Run, versions
 from training.screen import Screen
 
@@ -55,9 +57,8 @@ def make_latent_set(stage: Stage, latents: LatentSet, encoding: Encoding, screen
         ValueError: something that the user can mend; what stood there still does.
         OSError: the disk is full or cannot be read.
     """
-    stage.data.check_packed()
-    bucket, packed = stage.data.bucket, stage.data.folder
-    stage.model.codec.shape(bucket.num_frames, bucket.height, bucket.width)
+    packed = check_packed(stage.data.shards, stage.data.set)
+    stage.tokens()
     sets = {split: ShardSet(packed / split) for split in SPLITS}
     told = _told(stage, encoding, sets)
     _check(latents, told, force)
@@ -169,7 +170,8 @@ def _finish(latents: LatentSet, sets: dict[str, ShardSet]) -> str:
             "make it anew: --force"
         )
     counts = {**encoded, "kept": num_packed, "failed": num_skipped}
-    write_json(latents.folder / MANIFEST, {**counts, "config_hash": config_hash})
+    told = {**counts, "config_hash": config_hash, **listed_hashes(latents.folder, [LATENTS])}
+    write_json(latents.folder / MANIFEST, told)
     return f"✓ latents of {num_encoded} of {num_packed} samples, {num_skipped} skipped: {latents.folder}"
 
 

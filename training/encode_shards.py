@@ -18,12 +18,13 @@ from shards.sample import LATENTS, Sample
 from shards.schema import from_rows
 from shards.store import write_table
 from shards.writer import index_path, write_shard
-from training.buckets import SKIPPED, Bucket, Needs, Plan, plan_samples
+from training.bucket import Bucket
 from training.clips import fitting_rates, texts_of, window
 from training.codec import LatentCodec
 from training.data import StageData
 from training.decode import all_pictures, pictures
 from training.latents import fixed_start
+from training.sample_plan import SKIPPED, Needs, Plan, plan_samples
 from training.text import TextEncoder
 
 FRAMES_AT_ONCE = 16
@@ -47,16 +48,17 @@ class ShardEncoder:
         Args:
             codec: loaded.
             text: loaded.
-            data: its bucket, rates and number of workers count.
+            data: its buckets, rates and number of workers count.
             num_windows: of each clip and rate, for a codec that does not encode each frame by itself.
             dtype: of what is written, a name of torch's.
             device: where frames go.
         """
         self._codec, self._text, self._data = codec, text, data
         self._device, self._dtype = device, getattr(torch, dtype)
-        every = Bucket(1, data.bucket.height, data.bucket.width)
-        self._bucket = every if codec.frame_by_frame else data.bucket
-        windows = _Windows(data.bucket, np.asarray(data.fps, np.float64), num_windows)
+        bucket = data.latent_bucket
+        every = Bucket(1, bucket.height, bucket.width)
+        self._bucket = every if codec.frame_by_frame else bucket
+        windows = _Windows(bucket, np.asarray(data.fps, np.float64), num_windows)
         self._seen = _EveryFrame(every) if codec.frame_by_frame else windows
 
     def encode(self, split: str, shards: ShardSet, folder: Path) -> Iterator[str]:
@@ -86,7 +88,7 @@ class ShardEncoder:
     def _plan(self, split: str, shards: ShardSet) -> tuple[set[int], dict[int, tuple[str, str, str]]]:
         """Numbers of the samples that can be encoded; key, reason and detail of each other one."""
         try:
-            plan = plan_samples(shards.index, self._bucket, self._data.fps, Needs(caption=False), str(shards.folder))
+            plan = plan_samples(shards.index, [self._bucket], self._data.fps, Needs(caption=False), str(shards.folder))
         except ValueError as error:
             if split == SPLITS[0]:
                 raise
@@ -191,7 +193,7 @@ def _as_it_is(clip: Clip | str) -> Clip | str:
 def _nothing(index: pa.Table, reason: str) -> Plan:
     keys = index["key"].to_pylist()
     table = pa.table([keys, ["nothing of its split is usable"] * len(keys), [reason] * len(keys)], schema=SKIPPED)
-    return Plan(np.zeros(0, np.int64), table)
+    return Plan(np.zeros(0, np.int64), table, np.zeros(0, np.int64))
 
 
 def _skipped_path(folder: Path, name: str) -> Path:

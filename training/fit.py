@@ -13,11 +13,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from shards.store import atomic_path, remove_temporaries, write_table
-from training.buckets import SKIPPED
 from training.callbacks import Checkpoints, Failures, HeldOutLoss, Numbers, PlainFile, Videos
 from training.codec import LatentCodec
 from training.config import Stage
 from training.recipe import Run, check_same, content_hash, file_hash, versions, weights_of
+from training.sample_plan import SKIPPED
 from training.screen import Screen
 
 
@@ -84,11 +84,11 @@ def check_codec(run: Run, codec: LatentCodec) -> None:
 
 def _prepare(stage: Stage, run: Run, trainer: Trainer, screen: Screen) -> "Watchers":
     """Tells every part how long the stage is, and adds what looks at it."""
-    samples_per_step = stage.data.batch_size * trainer.world_size * trainer.accumulate_grad_batches
-    num_steps = stage.num_steps(samples_per_step)
-    stage.data.num_steps, stage.model.samples_per_step = num_steps, samples_per_step
+    stage.data.batches_per_step = trainer.world_size * trainer.accumulate_grad_batches
+    stage.data.num_steps = num_steps = stage.num_steps()
+    stage.model.samples_at = stage.data.samples_at
     trainer.fit_loop.epoch_loop.max_steps = num_steps
-    watchers = Watchers(stage, run, num_steps * samples_per_step, screen)
+    watchers = Watchers(stage, run, stage.data.samples_at(num_steps), screen)
     trainer.callbacks.extend(watchers.in_order)  # type: ignore[attr-defined]
     return watchers
 
@@ -115,7 +115,8 @@ def _load(stage: Stage, source: Path | None, trainer: Trainer) -> None:
         load_weights(stage, source)
     stage.model.load_frozen(trainer.strategy.root_device)
     stage.model.start()
-    stage.model.check_parts(stage.data.bucket)
+    for bucket in stage.data.buckets:
+        stage.model.check_parts(bucket)
 
 
 def load_weights(stage: Stage, path: Path) -> None:

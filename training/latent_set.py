@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shards.further_files import file_faults
 from shards.manifest import MANIFEST, SPLITS
 from shards.store import read_json
-from training.buckets import Bucket
+from training.bucket import Bucket
 from training.codec import LatentCodec
 from training.decode import FITTING
 from training.recipe import content_hash
@@ -62,11 +63,13 @@ class LatentSet:
             packed: the packed set, of which the manifests of both splits are read.
 
         Raises:
-            ValueError: it is unfinished, or was made of or with something else; names each thing that differs.
+            ValueError: it is unfinished, damaged, or was made of or with something else; names each thing that differs.
         """
         record = self.record
         if not self.is_finished:
             raise ValueError(f"{self.folder} is not finished: the same `python -m training encode` goes on with it")
+        for name, fault in file_faults(self.folder, read_json(self.folder / MANIFEST)):
+            raise ValueError(f"{self.folder / name}: {fault}; bring it back, or make the set anew: `encode --force`")
         stated = record["facts"] | {f"{split}/{MANIFEST}": record["source"][split]["manifest"] for split in SPLITS}
         found = dict(now) | {f"{split}/{MANIFEST}": manifest_hash(packed / split) for split in SPLITS}
         if lines := differences(stated, found):

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from shards.reader import ShardSet
 from shards.sample import Sample
-from training.buckets import Bucket
+from training.bucket import Bucket
 from training.clips import ClipSource
 from training.conditioning import Conditioning
 from training.decode import shown_at
@@ -33,7 +33,7 @@ class LatentSource(ClipSource):
     def __init__(
         self,
         shards: ShardSet,
-        bucket: Bucket,
+        buckets: Sequence[Bucket],
         fps: Sequence[float],
         conditioning: Conditioning,
         num_windows: int = 0,
@@ -44,7 +44,7 @@ class LatentSource(ClipSource):
 
         Args:
             shards: the latent set.
-            bucket: see `ClipSource`.
+            buckets: all of one height and width, those of the latents; with fixed windows only one.
             fps: see `ClipSource`.
             conditioning: see `ClipSource`.
             num_windows: of each clip and rate, where they are fixed; else 0.
@@ -52,16 +52,18 @@ class LatentSource(ClipSource):
             named: see `ClipSource`.
 
         Raises:
-            ValueError: see `ClipSource`.
+            ValueError: see `ClipSource`; or there are several buckets, and windows are fixed.
         """
-        super().__init__(shards, bucket, fps, conditioning, caption=caption, **named)
+        if num_windows and len(buckets) > 1:
+            raise ValueError("latents of fixed windows have one number of frames: name one bucket in data.buckets")
+        super().__init__(shards, buckets, fps, conditioning, caption=caption, **named)
         self._num_windows, self._captioned = num_windows, caption
 
     def _start(self, of_start: float) -> float:
         return fixed_start(int(of_start * self._num_windows), self._num_windows) if self._num_windows else of_start
 
     def _seen(
-        self, sample: Sample, row: dict, fps: float, times: np.ndarray, chosen: int
+        self, sample: Sample, row: dict, bucket: Bucket, fps: float, times: np.ndarray, chosen: int
     ) -> tuple[Tensor, Tensor | None]:
         """Latents (T, C, h, w) and features (L, D)."""
         try:

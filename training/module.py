@@ -1,6 +1,6 @@
 """One stage as Lightning runs it: a step of training, the held-out loss, what a checkpoint holds, sampling."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
 
-from training.buckets import Bucket
+from training.bucket import Bucket
 from training.codec import LatentCodec
 from training.conditioning import Conditioning, Conditions, drop_text, without_text
 from training.denoisers.denoiser import Denoiser
@@ -60,7 +60,8 @@ class StageModule(LightningModule):
         self.conditioning, self.objective, self.adam = conditioning, objective, optimizer
         self.trainable, self.ema_decay = trainable, ema_decay
         self.sampler, self.guidance = sampler, guidance
-        self.samples_per_step = 1
+        self.samples_at: Callable[[int], int] = int
+        """Samples that so many steps of the stage learn from."""
 
     def load_frozen(self, device: torch.device) -> None:
         """Loads codec and text encoder.
@@ -103,7 +104,7 @@ class StageModule(LightningModule):
     @property
     def samples_seen(self) -> int:
         """Samples that the weights of now have learnt from."""
-        return self.trainer.global_step * self.samples_per_step
+        return self.samples_at(self.trainer.global_step)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """An optimizer of what the stage trains."""

@@ -24,7 +24,7 @@ def describe(recipe: Recipe, stages: list[str], arguments: list[str]) -> Iterato
         with torch.device("meta"):  # shapes without memory
             stage = build_stage(recipe.files(name), arguments)
         yield f"stage {name}" + (f", from stage {stage.init_from}" if stage.init_from else "")
-        yield from (f"  {line}" for line in (*_model(stage), *_steps(stage), *_data(stage)))
+        yield from (f"  {line}" for line in (*_model(stage), *_sizes(stage), *_data(stage), *_steps(stage)))
 
 
 def _model(stage: Stage) -> Iterator[str]:
@@ -37,21 +37,18 @@ def _model(stage: Stage) -> Iterator[str]:
     yield f"{type(denoiser).__name__}: {total} parameters, {temporal} of them temporal, {trainable} train"
 
 
-def _steps(stage: Stage) -> Iterator[str]:
-    bucket, config = stage.data.bucket, stage.cli.config
-    shape = stage.model.codec.shape(bucket.num_frames, bucket.height, bucket.width)
-    frames = (
-        "1 frame"
-        if bucket.is_image
-        else f"{bucket.num_frames} frames at {' or '.join(map('{:g}'.format, stage.data.fps))} a second"
-    )
-    yield f"{frames}, {bucket.width}x{bucket.height} px; latents (T, C, h, w) = {shape}"
-    devices = config.trainer.devices if isinstance(config.trainer.devices, int) else 1
-    batch = stage.data.batch_size * devices * config.trainer.num_nodes * config.trainer.accumulate_grad_batches
-    yield (
-        f"{stage.num_steps(batch):,} steps of {batch:,} samples, learning rate {stage.model.adam.learning_rate:g}, "
-        f"noise {stage.model.objective.sigma}"
-    )
+def _sizes(stage: Stage) -> Iterator[str]:
+    """What an example is, and how many make a batch."""
+    tokens = stage.tokens()
+    for bucket, one, size in zip(stage.data.buckets, tokens, stage.data.batch_sizes(tokens), strict=True):
+        shape = stage.model.codec.shape(bucket.num_frames, bucket.height, bucket.width)
+        rates = " or ".join(map("{:g}".format, stage.data.fps))
+        frames = "1 frame" if bucket.is_image else f"{bucket.num_frames} frames at {rates} a second"
+        yield (
+            f"{frames}, {bucket.width}x{bucket.height} px; latents (T, C, h, w) = {shape}, {one:,} tokens; "
+            f"batches of {size:,}"
+        )
+    yield f"learning rate {stage.model.adam.learning_rate:g}, noise {stage.model.objective.sigma}"
 
 
 def _data(stage: Stage) -> Iterator[str]:
@@ -61,3 +58,18 @@ def _data(stage: Stage) -> Iterator[str]:
         yield f"data: {error}"
         return
     yield from stage.data.describe()
+
+
+def _steps(stage: Stage) -> Iterator[str]:
+    """How long the stage is. Without data that is known where all batches have one size."""
+    batches, num_samples = stage.batches_per_step(), stage.cli.built.num_samples
+    sizes = set(stage.data.batch_sizes(stage.tokens()))
+    if stage.data.is_open:
+        stage.data.batches_per_step = batches
+        steps, seen = stage.num_steps(), stage.data.samples_at(stage.num_steps())
+        yield f"{steps:,} steps of {batches:,} batches see {seen:,} samples"
+    elif len(sizes) == 1:
+        a_step = batches * sizes.pop()
+        yield f"{num_samples // a_step:,} steps of {a_step:,} samples"
+    else:
+        yield f"steps of {batches:,} batches that see {num_samples:,} samples; their number depends on the data"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from training.buckets import Plan
+from training.sample_plan import Plan
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,10 +1,11 @@
-"""The order of training as a pure function of a position, and the batches a loader makes of it.
+"""The order of training as a pure function of a position, and the batch that stands there.
 
-A position counts examples from the first of the first epoch on, over all ranks. Nothing else is state.
+A position counts batches from the first of the first epoch on, over all ranks. Nothing else is state.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from shards.mixture import Mixture
 from shards.order import Order
 from training.sources import Example, Source, rng_of
 
@@ -23,77 +25,13 @@ Failure = tuple[str, str]
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """What stands at one position."""
+    """One example of a batch."""
 
-    position: int
     example: Example
     seed: int
     """The sample's own seed for noise, 0 <= seed < 2**63: a function of (seed, epoch, sample)."""
-    failures: tuple[Failure, ...]
+    failures: tuple[Failure, ...] = ()
     """Samples in whose place it stands, since they could not be read."""
-
-
-class Stream(Dataset[Item]):
-    """Endless epochs over all usable samples of some sources; it has no length."""
-
-    def __init__(self, sources: Sequence[Source], seed: int, shuffle: bool = True) -> None:
-        """Reads nothing.
-
-        Args:
-            sources: one after the other; an epoch holds each usable sample once.
-            seed: at least 0.
-            shuffle: whether each epoch has an order of its own, that of `shards.order.Order.reading`, over the shards
-                of all sources; else all have that of the sources.
-
-        Raises:
-            ValueError: there is no sample.
-        """
-        self.sources, self.seed, self.shuffle = list(sources), seed, shuffle
-        self._ends = np.cumsum([len(source) for source in sources], dtype=np.int64)
-        self.num_samples = int(self._ends[-1]) if len(self._ends) else 0
-        """In an epoch."""
-        if not self.num_samples:
-            raise ValueError("nothing to train on: the sources are empty")
-        stretches = np.concatenate([source.stretches for source in self.sources])
-        self._order = Order(stretches, np.zeros(self.num_samples, np.int8), [1], seed)
-        self._last: tuple[int, np.ndarray] | None = None
-
-    def order(self, epoch: int) -> np.ndarray:
-        """Numbers of an epoch's samples in their order: (num_samples,) int64."""
-        if self._last is None or self._last[0] != epoch:
-            self._last = epoch, self._order.reading(epoch) if self.shuffle else np.arange(self.num_samples)
-        return self._last[1]
-
-    def __getitem__(self, position: int) -> Item:
-        """The example at a position of at least 0; where it cannot be read, the one that follows it in its epoch.
-
-        Raises:
-            IndexError: the position is below 0.
-            RuntimeError: too many in a row cannot be read.
-        """
-        if position < 0:
-            raise IndexError(f"there is no position {position}")
-        epoch, place = divmod(position, self.num_samples)
-        order, failures = self.order(epoch), []
-        for step in range(min(self.num_samples, MAX_FAILURES)):
-            number = int(order[(place + step) % self.num_samples])
-            rng = rng_of(self.seed, epoch, number)
-            seed = int(rng.bit_generator.random_raw()) >> 1
-            source, i = self._find(number)
-            try:
-                return Item(position, source.read(i, rng), seed, tuple(failures))
-            except ValueError as error:
-                failures.append((source.key(i), str(error)))
-        key, reason = failures[-1]
-        raise RuntimeError(f"{len(failures)} samples in a row cannot be read; the last, {key}, {reason}")
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_last": None}  # a worker makes the order anew sooner than it is sent one
-
-    def _find(self, number: int) -> tuple[Source, int]:
-        """The source that holds a sample, and the sample's number there."""
-        at = int(np.searchsorted(self._ends, number, side="right"))
-        return self.sources[at], number - int(self._ends[at]) + len(self.sources[at])
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +60,97 @@ class Batch:
         return replace(self, **{name: value.to(device, **kwargs) for name, value in moved.items()})
 
 
+class Stream(Dataset[Batch]):
+    """Endless batches of several sets, mixed by weight, each set in epochs of its own; it has no length."""
+
+    def __init__(
+        self, sources: Sequence[Source], batch_sizes: Sequence[int], seed: int, weights: Sequence[int] = ()
+    ) -> None:
+        """Reads nothing.
+
+        Args:
+            sources: each with at least one usable sample.
+            batch_sizes: samples of a batch, by bucket.
+            seed: at least 0.
+            weights: batches of each source in so many; equal without.
+
+        Raises:
+            ValueError: there is no sample, or weights that do not fit; see `Mixture` and `Order`.
+        """
+        self.sources, self.seed = list(sources), seed
+        if not self.sources:
+            raise ValueError("nothing to train on: there is no set")
+        self.orders = [Order(source.stretches, source.plan.buckets, batch_sizes, seed) for source in self.sources]
+        self.mixture = Mixture(tuple(weights) or (1,) * len(self.sources), seed)
+        if len(self.mixture.weights) != len(self.sources):
+            raise ValueError(f"{len(self.sources)} sets need as many weights, not {len(self.mixture.weights)}")
+        self._firsts = np.cumsum([0, *map(len, self.sources)]).tolist()
+
+    def samples_before(self, position: int) -> int:
+        """Samples of all batches before a position."""
+        counts = self.mixture.counts(position)
+        return sum(order.samples_before(count) for order, count in zip(self.orders, counts, strict=True))
+
+    def __getitem__(self, position: int) -> Batch:
+        """The batch at a position of at least 0.
+
+        In place of a sample that cannot be read stands the one that follows it in its bucket and epoch.
+
+        Raises:
+            IndexError: the position is below 0.
+            RuntimeError: too many in a row cannot be read.
+        """
+        source, k = self.mixture.locate(position)
+        epoch, place = self.orders[source].locate(k)
+        batches, items = self.orders[source].kept_epoch(epoch), []
+        for slot in batches.slots(place):
+            # A sample that was carried over keeps what it would have drawn in its own epoch.
+            slots = list(islice(batches.around(slot), MAX_FAILURES))
+            wanted = [(epoch - int(batches.carried[at]), int(batches.samples[at])) for at in slots]
+            items.append(self._first_that_reads(source, wanted))
+        return collate(items)
+
+    def _first_that_reads(self, source: int, wanted: Iterable[tuple[int, int]]) -> Item:
+        """Args: wanted: epoch and number in the source, in the order of trying."""
+        failures: list[Failure] = []
+        for epoch, i in wanted:
+            try:
+                return replace(self._item(source, epoch, i), failures=tuple(failures))
+            except ValueError as error:
+                failures.append((self.sources[source].key(i), str(error)))
+        key, reason = failures[-1]
+        raise RuntimeError(f"{len(failures)} samples in a row cannot be read; the last, {key}, {reason}")
+
+    def _item(self, source: int, epoch: int, i: int) -> Item:
+        rng = rng_of(self.seed, epoch, self._firsts[source] + i)
+        seed = int(rng.bit_generator.random_raw()) >> 1
+        return Item(self.sources[source].read(i, rng), seed)
+
+    def first(self, number: int, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
+        """Unshuffled: a rank's share of the first samples of the first set, each once; those that do not read are left
+        out. The same windows and noise every time.
+
+        Args:
+            number: of samples, over all ranks.
+            rank: 0 <= rank < world_size.
+            world_size: number of ranks.
+        """
+        mine = np.arange(rank, min(number, len(self.sources[0])), world_size)
+        buckets = self.sources[0].plan.buckets[mine]
+        for bucket, size in enumerate(self.orders[0].batch_sizes.tolist()):
+            some = mine[buckets == bucket]
+            for start in range(0, len(some), size):
+                if items := list(self._readable(some[start : start + size].tolist())):
+                    yield collate(items)
+
+    def _readable(self, numbers: Sequence[int]) -> Iterator[Item]:
+        for i in numbers:
+            try:
+                yield self._item(0, 0, i)
+            except ValueError:
+                continue
+
+
 def collate(items: Sequence[Item]) -> Batch:
     """The batch of some items whose frames have one size."""
     examples = [item.example for item in items]
@@ -132,31 +161,25 @@ def collate(items: Sequence[Item]) -> Batch:
         [example.caption for example in examples],
         torch.tensor([example.micro for example in examples], dtype=torch.float32),
         torch.tensor([item.seed for item in items], dtype=torch.int64),
-        tuple(failure for item in items for failure in item.failures),
+        tuple(chain.from_iterable(item.failures for item in items)),
         torch.stack(features) if features else None,
     )
 
 
 @dataclass(frozen=True)
 class Positions:
-    """The positions of each of one rank's batches: a `batch_sampler`; goes through them as often as asked.
+    """The positions of one rank's batches: a sampler; goes through them as often as asked."""
 
-    Global batch k is made of `world_size` such batches; rank r's begins at position (k * world_size + r) * batch_size.
-    """
-
-    start_batch: int
-    """Global batches that are done already."""
+    start: int
+    """Batches that all ranks together have done, whatever their number was."""
     num_batches: int
     """How many to give."""
-    batch_size: int
-    """Of one rank."""
     rank: int = 0
     world_size: int = 1
 
     def __len__(self) -> int:
         return self.num_batches
 
-    def __iter__(self) -> Iterator[list[int]]:
-        for batch in range(self.start_batch, self.start_batch + self.num_batches):
-            first = (batch * self.world_size + self.rank) * self.batch_size
-            yield list(range(first, first + self.batch_size))
+    def __iter__(self) -> Iterator[int]:
+        first = self.start + self.rank
+        return iter(range(first, first + self.num_batches * self.world_size, self.world_size))

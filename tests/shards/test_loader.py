@@ -157,7 +157,7 @@ def test_trouble_of_the_disk_is_no_fault_of_a_sample(tmp_path):
 
 
 def test_no_more_is_read_than_a_bounded_stretch_ahead(sources):
-    asked, lock = [], threading.Lock()
+    asked, lock, others = [], threading.Lock(), set(threading.enumerate())
 
     def read(shards, i):
         with lock:
@@ -172,7 +172,7 @@ def test_no_more_is_read_than_a_bounded_stretch_ahead(sources):
         allowed = sum(len(its_order[k]) for k in range(done + 3))
         assert len(asked) <= allowed
     batches.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPool")]
+    assert set(threading.enumerate()) <= others
 
 
 def test_memory_is_flat(tmp_path):

@@ -99,6 +99,25 @@ def test_a_position_means_the_same_whatever_was_asked_before(order, position):
     assert fresh[position].tolist() == asked_before[1].tolist() == order[position].tolist()
 
 
+@given(orders(), st.integers(0, 60))
+def test_samples_before_a_position_are_those_of_its_batches(order, position):
+    assert order.samples_before(position) == sum(len(order[k]) for k in range(position))
+
+
+@given(orders(), st.integers(1, 4), st.data())
+def test_slots_tell_their_epoch_and_who_else_is_of_their_bucket(order, epoch, data):
+    batches = order.epoch(epoch)
+    if not len(batches):
+        return
+    slot = data.draw(st.sampled_from(batches.slots(data.draw(st.integers(0, len(batches) - 1)))))
+    around = list(batches.around(slot))
+    bucket = order._buckets[batches.samples[slot]]
+    mates = np.flatnonzero(order._buckets[batches.samples] == bucket)
+    assert around[0] == slot and sorted(around) == mates.tolist()
+    carried = np.sort(batches.samples[batches.carried])
+    assert carried.tolist() == sorted(order._carried(epoch).tolist())
+
+
 def test_the_order_is_the_same_on_every_machine():
     order = Order([3, 0, 4, 2], np.array([0, 1, 0, 1, 0, -1, 0, 1, 0]), [2, 2], seed=7, window=2)
     assert raw_bits(2, 7, 0).tolist() == [8648156199155761070, 7861003179181181637]

@@ -9,7 +9,7 @@ from samples import make_sample
 
 import training.clips
 from shards.video import Video
-from training.buckets import Bucket
+from training.bucket import Bucket
 from training.clips import ClipSource
 from training.conditioning import Conditioning, Micro
 from training.decode import cover
@@ -20,7 +20,7 @@ PLAIN = Conditioning((Micro("fps"), Micro("scores.motion", 100.0), Micro("zero")
 
 
 def source(folder, samples, bucket=BUCKET, fps=(8,), conditioning=PLAIN, **kwargs):
-    return ClipSource(put_set(folder, samples), bucket, fps, conditioning, **kwargs)
+    return ClipSource(put_set(folder, samples), [bucket], fps, conditioning, **kwargs)
 
 
 def numbers(example) -> list[int]:

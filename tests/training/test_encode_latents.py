@@ -17,7 +17,7 @@ from shards.store import read_json, write_json
 from shards.verify import verify
 from shards.writer import write_manifest
 from training.__main__ import main
-from training.buckets import Bucket
+from training.bucket import Bucket
 from training.codec import DiffusersCodec
 from training.decode import pictures
 from training.latent_set import LatentSet, facts
@@ -167,7 +167,7 @@ STALE = {
     "codec_weights": change_codec,
     "text_weights": change_text,
     "train/manifest.json": change_shards,
-    "height": lambda _: "--data.bucket.height=8",
+    "height": lambda _: "--data.buckets=[{num_frames: 4, height: 8, width: 24}]",
     "model.text.init_args.skip_last": lambda _: "--model.text.init_args.skip_last=1",
 }
 
@@ -182,6 +182,17 @@ def test_a_stale_set_is_refused_before_the_first_step(tiny, capsys, what):
     assert "is stale" in said and f"  {what}: " in said and "--force" in said
     assert [line for line in said.splitlines() if " -> " in line][1:] == []
     assert not (tiny.runs / "1").exists()
+
+
+def test_a_flipped_byte_of_what_it_states_is_found_and_refused(tiny, capsys):
+    assert tiny.encode() == 0
+    assert read_json(tiny.set / "manifest.json")["files"].keys() == {"latents.json"}
+    path = tiny.set / "latents.json"
+    path.write_text(path.read_text().replace('"threads": 1', '"threads": 3'))
+    (found,) = [checked for checked in verify(tiny.set) if checked.problem]
+    assert found.name == "latents.json" and "another SHA-256" in str(found.problem)
+    assert tiny.train_on_latents() == 1
+    assert "latents.json: is not the file that manifest.json lists" in capsys.readouterr().err
 
 
 def test_weights_that_were_moved_are_the_same(tiny):
@@ -229,9 +240,10 @@ def test_what_cannot_be_had_is_said(tiny, capsys):
     refused("is no latent set", of=tiny.train_on_latents)
     refused("at least 1", arguments=["--threads", "0"])
     refused("lie in no local file", arguments=["--model.codec.init_args.path=some/hub"])
-    refused("multiples of 8", arguments=["--data.bucket.height=12"])
+    refused("multiples of 8", arguments=["--data.buckets=[{num_frames: 4, height: 12, width: 24}]"])
     assert tiny.encode() == 0
-    refused("at once", arguments=["--data.images=/pictures"], of=tiny.train_on_latents)
+    sizes = "[{num_frames: 4, height: 16, width: 24}, {num_frames: 4, height: 24, width: 16}]"
+    refused("one height and width", arguments=[f"--data.buckets={sizes}"], of=tiny.train_on_latents)
     refused("holds latents", arguments=[f"--data.shards={tiny.out}"])
     tiny.out = tiny.shards
     refused("none of latents")

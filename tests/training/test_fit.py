@@ -1,3 +1,4 @@
+import io
 import json
 
 import pyarrow.parquet as pq
@@ -6,10 +7,13 @@ import torch
 from clipset import gray_clip, overwrite, put_set
 from PIL import Image
 from safetensors.torch import load_file
+from samples import make_sample
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny_recipe import FAMILIES, TinyRecipe
 
 from shards.reader import ShardSet
+from shards.sample import Sample
+from shards.store import write_json
 from training.__main__ import main
 from training.callbacks import Checkpoints
 from training.config import build_stage
@@ -62,7 +66,7 @@ def test_the_first_stage_leaves_temporal_layers_bit_equal_and_trains_the_others(
 
 def test_the_next_stage_starts_from_the_average(tiny):
     assert main(tiny.train("1")) == 0
-    tiny.write("3", {"init_from": "1", "data": {"bucket": {"num_frames": 1, "height": 16, "width": 24}}})
+    tiny.write("3", {"init_from": "1", "data": {"buckets": [{"num_frames": 1, "height": 16, "width": 24}]}})
     assert main(tiny.train("3", "--model.optimizer.learning_rate", "1e-30", "--model.optimizer.weight_decay", "0")) == 0
     assert weights(tiny, "3") == weights(tiny, "1", "ema") != weights(tiny, "1")
 
@@ -145,15 +149,38 @@ def test_a_set_that_holds_nothing_usable_out_still_trains(tiny, capsys):
     assert (Run(tiny.runs / "2").record or {})["held_out_loss"] == []
 
 
-def test_pictures_of_the_users_join_the_first_stage(tiny, tmp_path, capsys):
-    (tmp_path / "pictures").mkdir()
-    for number in range(3):
-        Image.new("RGB", (48, 32), (80 * number, 0, 0)).save(tmp_path / "pictures" / f"{number}.png")
-    (tmp_path / "pictures" / "0.txt").write_text("a dark picture")
-    assert main(tiny.train("1", "--data.images", str(tmp_path / "pictures"))) == 0
-    assert "3 samples = 1 usable + 2 skipped (2 no caption)" in capsys.readouterr().out
-    assert main(tiny.train("2", "--data.images", str(tmp_path / "pictures"))) == 1
-    assert "bucket of one frame" in capsys.readouterr().err
+def picture(number: int, **fields: object) -> Sample:
+    file = io.BytesIO()
+    Image.new("RGB", (48, 32), (80 * number, 0, 0)).save(file, "PNG")
+    facts = {"fps": None, "num_frames": 1, "width": 48, "height": 32, "scores": {}, "motion_bucket": None}
+    meta = make_sample(number, **(facts | fields)).meta
+    return Sample(meta["key"], file.getvalue(), meta, "png")
+
+
+def test_a_set_of_pictures_joins_the_first_stage_and_is_refused_by_the_second(tiny, tmp_path, capsys):
+    pictures = tmp_path / "pictures"
+    put_set(pictures / "train", [picture(10), picture(11, captions=[]), picture(12)])
+    write_json(pictures / "manifest.json", {})
+    mixture = ("--data.mixture", f"{{pretrain: 3, {pictures}: 1}}")
+    assert main(tiny.train("1", *mixture)) == 0
+    out = capsys.readouterr().out
+    assert f"{pictures}/train: 3 samples = 2 usable + 1 skipped (1 no caption), 1 of 4 batches" in out
+    assert "pretrain/train: 6 samples = 6 usable + 0 skipped, 3 of 4 batches" in out
+    assert main(tiny.train("2", *mixture)) == 1
+    assert "can be used for this stage: 3 a picture" in capsys.readouterr().err
+
+
+def test_buckets_share_a_budget_of_tokens(tiny, capsys):
+    sizes = "[{num_frames: 4, height: 16, width: 24}, {num_frames: 1, height: 16, width: 24}]"
+    options = ("--data.buckets", sizes, "--data.batch_size", "null", "--data.tokens_per_batch", "24")
+    assert main(tiny.train("1", *options)) == 0
+    out = capsys.readouterr().out
+    assert "bucket 4x16x24: 5 samples, 5 batches of 1, 120 tokens" in out
+    assert "bucket 1x16x24: 1 samples, 1 batches of 1, 6 tokens" in out
+    assert "16 samples" in out
+    budget = (*options[:-1], "23")
+    assert main(tiny.train("1", "--force", *budget)) == 1
+    assert "has 24 tokens, and a batch may have 23" in capsys.readouterr().err
 
 
 def test_accumulated_batches_are_one_larger_batch(tiny, tmp_path):

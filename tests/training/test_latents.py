@@ -15,13 +15,12 @@ from shards.reader import ShardSet
 from shards.sample import Sample
 from shards.store import write_json
 from training.__main__ import main
-from training.buckets import Bucket
+from training.bucket import Bucket
 from training.conditioning import Conditioning
 from training.config import build_stage
 from training.latents import LatentSource
 from training.recipe import Recipe
 from training.sources import rng_of
-from training.stream import Stream, collate
 
 DEMO = ["--model.codec.init_args.path=curation/demo/weights/vae", "--model.codec.init_args.channels=8"]
 DEMO += [f"--model.denoiser.init_args.{side}_channels=8" for side in ("in", "out")]
@@ -56,8 +55,7 @@ def of_latents(tiny):
 
 
 def batches(stage, count=4):
-    stream = Stream(stage.data.sources, 0)
-    return [collate([stream[2 * k], stream[2 * k + 1]]) for k in range(count)]
+    return [stage.data.stream[k] for k in range(count)]
 
 
 @pytest.mark.parametrize("name", ["1", "2"])
@@ -118,7 +116,7 @@ def source(folder, tensors, num_windows=0, clip=None):
     """One clip of 25 frames at 24 a second with these tensors for a video."""
     sample = clip or make_sample(0, b"", fps=24.0, num_frames=25)
     shards = put_set(folder, [Sample(sample.key, save(tensors), sample.meta, "safetensors")])
-    return LatentSource(shards, BUCKET, (8,), Conditioning(), num_windows)
+    return LatentSource(shards, [BUCKET], (8,), Conditioning(), num_windows)
 
 
 def numbered(num_frames=25):
@@ -160,7 +158,7 @@ def test_what_is_no_safetensors_file_is_told(tmp_path):
     sample = make_sample(0, b"", fps=24.0, num_frames=25)
     shards = put_set(tmp_path, [Sample(sample.key, b"\x80\x04pickle", sample.meta, "safetensors")])
     with pytest.raises(ValueError, match=r"^holds no latents: "):
-        LatentSource(shards, BUCKET, (8,), Conditioning()).read(0, rng_of(0, 0, 0))
+        LatentSource(shards, [BUCKET], (8,), Conditioning()).read(0, rng_of(0, 0, 0))
 
 
 def test_of_a_codec_that_looks_back_fixed_windows_are_kept(tmp_path, monkeypatch):
@@ -181,7 +179,7 @@ def test_of_a_codec_that_looks_back_fixed_windows_are_kept(tmp_path, monkeypatch
     ]
     for stage in built:
         stage.open()
-    (pixels,), (latents,) = (stage.data.sources for stage in built)
+    (pixels,), (latents,) = (stage.data.stream.sources for stage in built)
     assert len(pixels) == len(latents) == 2
 
     def read(own, *draws):

@@ -78,8 +78,11 @@ def test_nothing_to_sample_from(tiny, capsys):
         ("--data.batch_size", "many", "batch_size"),
         ("--model.optimizer.learning_rate", "-1", "learning_rate"),
         ("--model.trainable", "[^temporl/]", "temporl"),
-        ("--data.bucket.width", "20", "multiples of 8"),
-        ("--num_samples", "1", "one step takes 2"),
+        ("--data.buckets", "[{num_frames: 1, height: 16, width: 20}]", "multiples of 8"),
+        ("--num_samples", "1", "the first step takes 2"),
+        ("--data.tokens_per_batch", "12", "the other is null"),
+        ("--data.mixture", "{pretrain: 0}", "weights are whole numbers"),
+        ("--data.mixture", "{pretrain: 1, ../elsewhere: 1}", "is no packed set"),
     ],
 )
 def test_a_wrong_value(tiny, capsys, key, value, word):
@@ -87,7 +90,7 @@ def test_a_wrong_value(tiny, capsys, key, value, word):
 
 
 def test_a_typo_in_yaml_names_the_key(tiny, capsys):
-    tiny.write("1", {"data": {"buckett": {"num_frames": 1}}})
+    tiny.write("1", {"data": {"buckett": [{"num_frames": 1}]}})
     refused(tiny, capsys, tiny.train("1"), "buckett")
 
 
@@ -165,7 +168,7 @@ def test_weights_that_are_not_those_written(tiny, capsys):
 
 
 def test_a_grandparent_that_was_trained_anew(tiny, capsys):
-    tiny.write("3", {"init_from": "2", "data": {"bucket": {"num_frames": 4, "height": 16, "width": 24}}})
+    tiny.write("3", {"init_from": "2", "data": {"buckets": [{"num_frames": 4, "height": 16, "width": 24}]}})
     assert [main(tiny.train(stage)) for stage in "123"] == [0, 0, 0]
     assert main(tiny.train("1", "--force", "--data.seed", "7")) == 0
     refused(tiny, capsys, tiny.train("3"), "stage 1 was trained anew after stage 2")

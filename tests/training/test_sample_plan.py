@@ -3,7 +3,8 @@ import pyarrow as pa
 import pytest
 
 from shards.schema import INDEX
-from training.buckets import Bucket, Needs, Plan, fits, plan_samples
+from training.bucket import Bucket
+from training.sample_plan import Needs, Plan, fits, plan_samples
 
 CLIP, PICTURE = Bucket(8, 64, 96), Bucket(1, 64, 96)
 NEEDS = Needs(scores=("motion",))
@@ -18,7 +19,7 @@ def index_of(*rows: dict) -> pa.Table:
 
 
 def plan(*rows: dict, bucket=CLIP, fps=(8,), needs=NEEDS) -> Plan:
-    return plan_samples(index_of(*rows), bucket, fps, needs, "sets/a")
+    return plan_samples(index_of(*rows), [bucket], fps, needs, "sets/a")
 
 
 def reasons(*rows: dict, **kwargs) -> list[str]:
@@ -122,6 +123,31 @@ def test_what_no_sample_has_stops_before_the_first_step():
         plan({"captions": []}, {"captions": None})
 
 
+def test_a_picture_fits_a_bucket_of_pictures_alone():
+    rows = {"fps": None, "num_frames": 1, "motion_bucket": None}, {}
+    found = plan(*rows)
+    assert found.usable.tolist() == [1] and found.counts == {"a picture": 1}
+    assert plan(*rows, bucket=PICTURE).usable.tolist() == [0, 1]
+
+
+def test_each_sample_goes_to_the_largest_bucket_that_cuts_off_little():
+    wide, tall, square = Bucket(4, 64, 96), Bucket(4, 96, 64), Bucket(4, 80, 80)
+    short = Bucket(1, 64, 96)
+    sizes = [(96, 64), (192, 128), (64, 96), (100, 100), (300, 40), (90, 64)]
+    rows = [{"width": width, "height": height} for width, height in sizes] + [{"num_frames": 1}]
+    found = plan_samples(index_of(*rows), [short, square, tall, wide], [8], NEEDS, "sets/a")
+    of = dict(zip(found.usable.tolist(), found.buckets.tolist(), strict=True))
+    assert of == {0: 3, 1: 3, 2: 2, 3: 1, 6: 0}
+    assert found.counts == {"smaller than the bucket": 2}
+    assert all("96x64" in detail for detail in found.skipped["detail"].to_pylist()), "told of the smallest bucket"
+
+
+def test_almost_the_same_shape_goes_by_size():
+    small, large = Bucket(4, 320, 576), Bucket(4, 512, 896)
+    rows = [{"width": 1920, "height": 1080}, {"width": 800, "height": 450}]
+    assert plan_samples(index_of(*rows), [small, large], [8], NEEDS, "a").buckets.tolist() == [1, 0]
+
+
 def test_an_empty_plan_counts_its_reasons():
     rows = [{"num_frames": 3}, {"num_frames": 2}, {"width": 10}]
     with pytest.raises(ValueError, match=r"nothing of sets/a .*: 2 too short, 1 smaller than the bucket"):
@@ -135,9 +161,9 @@ def test_an_index_of_several_shards_and_a_slice_of_one():
     whole = index_of(*rows)
     joined = pa.concat_tables([whole.slice(0, 5), whole.slice(5, 0), whole.slice(5)])
     for index in (whole, joined):
-        found = plan_samples(index, CLIP, [8], Needs(scores=("motion",)), "a")
+        found = plan_samples(index, [CLIP], [8], Needs(scores=("motion",)), "a")
         assert found.skipped["key"].to_pylist() == ["0", "3", "6", "9"] and len(found.usable) == 8
-    part = plan_samples(joined.slice(4), CLIP, [8], Needs(), "a")
+    part = plan_samples(joined.slice(4), [CLIP], [8], Needs(), "a")
     assert part.skipped["key"].to_pylist() == ["6", "9"] and part.usable.tolist() == [0, 1, 3, 4, 6, 7]
 
 

@@ -1,4 +1,4 @@
-"""The size of what a stage trains on, and the plan: which samples fit it, which are skipped, and why.
+"""The plan of a set: which samples a stage trains on, in which bucket, which are skipped, and why.
 
 Reads indexes alone, never a sample. An epoch is made of the samples that a plan calls usable.
 """
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shards.schema import field
+from training.bucket import Bucket, choose
 
 SKIPPED = pa.schema(
     [
@@ -28,31 +29,6 @@ RATE_SLACK = 1.002
 
 
 @dataclass(frozen=True)
-class Bucket:
-    """Frames and size that every example of a batch shares.
-
-    Raises:
-        ValueError: a number is not above 0, or a side is odd.
-    """
-
-    num_frames: int
-    """1 makes it a bucket of pictures."""
-    height: int
-    """Pixels; even."""
-    width: int
-    """Pixels; even."""
-
-    def __post_init__(self) -> None:
-        if min(self.num_frames, self.height, self.width) < 1 or self.height % 2 or self.width % 2:
-            raise ValueError(f"a bucket has at least one frame and even sides above 0, not {self}")
-
-    @property
-    def is_image(self) -> bool:
-        """Whether an example is one picture."""
-        return self.num_frames == 1
-
-
-@dataclass(frozen=True)
 class Needs:
     """What a stage conditions on, so what each sample must have."""
 
@@ -60,6 +36,10 @@ class Needs:
     scores: tuple[str, ...] = ()
     """Columns of scores."""
     motion_bucket: bool = False
+
+    def of(self, bucket: Bucket) -> "Needs":
+        """What a bucket's samples must have: for pictures all numbers are 0."""
+        return Needs(self.caption) if bucket.is_image else self
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +50,8 @@ class Plan:
     """(n,) int64, rising: numbers of samples in the order of the set."""
     skipped: pa.Table
     """Of `SKIPPED`, in the order of the set."""
+    buckets: np.ndarray
+    """(n,) int64: number of the bucket of each usable sample."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -77,13 +59,16 @@ class Plan:
         return dict(Counter(self.skipped["reason"].to_pylist()).most_common())
 
     @classmethod
-    def of_rows(cls, name: str, keys: pa.Array | pa.ChunkedArray, rows: dict[int, tuple[str, str]]) -> "Plan":
+    def of_rows(
+        cls, name: str, keys: pa.Array | pa.ChunkedArray, rows: dict[int, tuple[str, str]], buckets: np.ndarray
+    ) -> "Plan":
         """The plan of a set by what is skipped of it.
 
         Args:
             name: the set, for messages.
             keys: (S,) strings, the keys of all its samples.
             rows: reason and detail of each skipped sample by its number.
+            buckets: (S,) number of each sample's bucket; of skipped ones anything.
 
         Raises:
             ValueError: nothing is usable; counts the reasons.
@@ -91,10 +76,11 @@ class Plan:
         numbers = np.fromiter(sorted(rows), np.int64, len(rows))
         reasons, details = ([rows[number][k] for number in numbers.tolist()] for k in (0, 1))
         skipped = pa.table([keys.take(pa.array(numbers)), reasons, details], schema=SKIPPED)
-        plan = cls(np.delete(np.arange(len(keys)), numbers), skipped)
+        usable = np.delete(np.arange(len(keys)), numbers)
+        plan = cls(usable, skipped, buckets[usable])
         if not len(plan.usable):
             reasons = ", ".join(f"{count} {reason}" for reason, count in plan.counts.items()) or "it is empty"
-            raise ValueError(f"nothing of {name} can be used for this bucket: {reasons}")
+            raise ValueError(f"nothing of {name} can be used for this stage: {reasons}")
         return plan
 
 
@@ -115,12 +101,13 @@ def fits(bucket: Bucket, rates: np.ndarray, num_frames: np.ndarray, fps: np.ndar
     return (long_enough & (rates <= fps[:, None] * RATE_SLACK)) | bucket.is_image
 
 
-def plan_samples(index: pa.Table, bucket: Bucket, fps: Sequence[float], needs: Needs, name: str) -> Plan:
-    """Sorts the samples of a set into usable and skipped.
+def plan_samples(index: pa.Table, buckets: Sequence[Bucket], fps: Sequence[float], needs: Needs, name: str) -> Plan:
+    """Sorts the samples of a set into buckets, and says which are skipped.
 
     Args:
         index: of `shards.schema.INDEX`.
-        bucket: what the stage trains on. Samples are never enlarged.
+        buckets: what the stage trains on, at least one. Samples are never enlarged. Why one fits none is told of the
+            smallest bucket.
         fps: wanted frames a second; a clip is usable if one of them fits.
         needs: what the stage conditions on.
         name: folder of the set, for messages.
@@ -130,18 +117,31 @@ def plan_samples(index: pa.Table, bucket: Bucket, fps: Sequence[float], needs: N
             usable.
     """
     rates = np.asarray(fps, np.float64)
-    if not bucket.is_image and not (len(rates) and rates.min() > 0):
+    if not all(bucket.is_image for bucket in buckets) and not (len(rates) and rates.min() > 0):
         raise ValueError(f"a stage on video needs rates above 0 to take frames at, not {list(fps)}")
-    checks = [*_need_checks(index, needs, name), _size_check(index, bucket), *_time_checks(index, bucket, rates)]
+    checks = [_checks(index, bucket, rates, needs.of(bucket), name) for bucket in buckets]
+    fitting = np.stack([~np.any([failed for _, failed, _ in each], axis=0) for each in checks], axis=1)
+    chosen = choose(fitting, index["width"].to_numpy(), index["height"].to_numpy(), buckets)
     rows: dict[int, tuple[str, str]] = {}
-    for reason, failed, detail in checks:
-        for number in np.flatnonzero(failed).tolist():
-            rows.setdefault(number, (reason, detail(number)))
-    return Plan.of_rows(name, index["key"], rows)
+    for reason, failed, detail in checks[int(np.argmin([bucket.volume for bucket in buckets]))]:
+        for number in np.flatnonzero(failed & (chosen < 0)).tolist():
+            if number not in rows:
+                rows[number] = reason, detail(number)
+    return Plan.of_rows(name, index["key"], rows, chosen)
 
 
 _Check = tuple[str, np.ndarray, Callable[[int], str]]
 """A reason, which samples (S,) bool it is true of, and the words for one of them."""
+
+
+def _checks(index: pa.Table, bucket: Bucket, rates: np.ndarray, needs: Needs, name: str) -> list["_Check"]:
+    if bucket.is_image:
+        return [*_need_checks(index, needs, name), _size_check(index, bucket)]
+    pictures = np.isnan(index["fps"].to_numpy())
+    found: list[_Check] = [("a picture", pictures, lambda _: "")]
+    if not pictures.all():
+        found += _need_checks(index, needs, name)
+    return [*found, _size_check(index, bucket), *_time_checks(index, bucket, rates)]
 
 
 def _need_checks(index: pa.Table, needs: Needs, name: str) -> list[_Check]:
@@ -196,8 +196,6 @@ def _size_check(index: pa.Table, bucket: Bucket) -> _Check:
 
 def _time_checks(index: pa.Table, bucket: Bucket, rates: np.ndarray) -> list[_Check]:
     num_frames, fps = index["num_frames"].to_numpy(), index["fps"].to_numpy()
-    if bucket.is_image:
-        return []
     lowest = rates.min()
 
     def length(i: int) -> str:

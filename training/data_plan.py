@@ -1,0 +1,32 @@
+"""What a stage would be shown, in words: a line for each set and each bucket of it."""
+
+from shards.order import Order
+from training.bucket import Bucket
+from training.sources import Source
+
+
+def describe_source(source: Source) -> str:
+    """Samples of a set that are usable and skipped, with the reasons."""
+    skipped = source.plan.counts
+    reasons = ", ".join(f"{count} {reason}" for reason, count in skipped.items())
+    total = len(source) + sum(skipped.values())
+    return f"{source.name}: {total} samples = {len(source)} usable + {total - len(source)} skipped" + (
+        f" ({reasons})" if reasons else ""
+    )
+
+
+def describe_bucket(bucket: Bucket, order: Order, number: int, tokens: int) -> str:
+    """Samples, batches and tokens of an epoch; samples that fill no batch begin the next epoch.
+
+    Args:
+        bucket: in words.
+        order: of the set.
+        number: of the bucket.
+        tokens: of one sample.
+    """
+    count, size = int(order.num_samples[number]), int(order.batch_sizes[number])
+    if not count:
+        return f"  bucket {bucket}: no sample"
+    batches, rest = divmod(count, size)
+    carried = f", {rest} carried on" if rest else ""
+    return f"  bucket {bucket}: {count:,} samples, {batches:,} batches of {size}{carried}, {count * tokens:,} tokens"
