@@ -110,7 +110,9 @@ class SplitWorker(PartWorker):
             self._tally = self._tally.with_one(readings[-1])
         videos = [reading.video for reading in readings]
         clips = [clip for reading in readings for clip in reading.clips]
-        merge_proxies([file for file in files.values() if file.exists()], self._corpus.path("proxies", part))
+        # Not those that happen to be there: of a killed run's worker that lives on, the next run takes them away.
+        read = [files[video["video_id"]] for video in videos if video["status"] == "ok"]
+        merge_proxies(read, self._corpus.path("proxies", part))
         self._corpus.write("clips", part, from_rows(clips, CLIPS), CLIPS)
         self._corpus.write("videos", part, from_rows(videos, VIDEOS), VIDEOS)
         return self.so_far() | {"retried": self._child.take_retried()}

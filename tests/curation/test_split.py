@@ -21,6 +21,7 @@ from curation.splitters.adaptive import Adaptive
 from curation.splitters.whole import Whole
 from curation.tables import Corpus
 from curation.unique import unique_videos
+from shards.store import remove_temporaries
 
 SCENES = [(1, 14), (2, 20), (3, 16)]  # seed, frames at 10 a second
 
@@ -217,6 +218,25 @@ def test_what_a_file_became_while_it_was_read_leaves_nothing(tmp_path, monkeypat
     assert len(ids) == 1
     for table in ("clips", "proxies"):
         assert set(corpus.read_all(table)["video_id"].to_pylist()) == set(ids)
+
+
+def test_a_worker_of_a_killed_run_writes_nothing_once_the_next_has_tidied_up(footage, tmp_path, monkeypatch):
+    """On Ray it may live on for a moment; the pictures that it put aside are gone then."""
+    corpus = Corpus(tmp_path)
+    update_inputs(corpus, list_videos(str(footage)), InputsConfig())
+    worker = SplitTask(corpus, SplitConfig(), unique_videos(corpus).copies).build()
+    try_ = worker._try
+
+    def tidied_up(*read):
+        reading = try_(*read)
+        remove_temporaries(corpus.folder("proxies"))
+        return reading
+
+    monkeypatch.setattr(worker, "_try", tidied_up)
+    with pytest.raises(OSError, match="parquet"):
+        worker.run("part-00000")
+    worker.close()
+    assert corpus.parts("proxies") == corpus.parts("clips") == corpus.parts("videos") == []
 
 
 def test_a_file_that_could_not_be_read_when_it_was_listed_is_failed(tmp_path):
