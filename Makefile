@@ -5,7 +5,7 @@ RUN    := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt check test curate stats train sample plan bench lock
+.PHONY: help setup fmt check test curate stats verify train latents sample plan bench lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,10 +44,20 @@ curate: $(READY)  ## curate the demo corpus, or VIDEOS=<folder|glob|table> OUT=<
 stats: $(READY)  ## print the funnel of OUT (default: the demo corpus) and write its Parquet
 	@$(RUN) -m curation run --job stats $(if $(OUT),--out '$(OUT)') $(if $(CONFIG),--config '$(CONFIG)') $(ARGS)
 
-train: $(READY)  ## train STAGE=1|2|3 of RECIPE=demo on SHARDS=<folder of packed sets> [OUT= IMAGES= FORCE=1 ARGS=]
+train: $(READY)  ## train STAGE=1|2|3 of RECIPE=demo on SHARDS=<folder of packed sets> [OUT= MIX= LATENTS= FORCE=1 ARGS=]
 	@test -n "$(STAGE)" || { echo "Name a stage: make train STAGE=1"; exit 1; }
 	@$(RUN) -m training train --stage '$(STAGE)' $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(OUT),--runs '$(OUT)') \
-		$(if $(SHARDS),--data.shards '$(SHARDS)') $(if $(IMAGES),--data.images '$(IMAGES)') $(if $(FORCE),--force) $(ARGS)
+		$(if $(SHARDS),--data.shards '$(SHARDS)') $(if $(MIX),--data.mixture '$(MIX)') $(if $(LATENTS),--data.latents '$(LATENTS)') \
+		$(if $(FORCE),--force) $(ARGS)
+
+latents: $(READY)  ## encode what STAGE= reads, once for many trainings, into OUT=<folder> [RECIPE= SHARDS= FORCE=1 ARGS=]
+	@test -n "$(STAGE)" || { echo "Name a stage: make latents STAGE=2"; exit 1; }
+	@$(RUN) -m training encode --stage '$(STAGE)' $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(OUT),--out '$(OUT)') \
+		$(if $(SHARDS),--data.shards '$(SHARDS)') $(if $(FORCE),--force) $(ARGS)
+
+verify: $(READY)  ## check every byte of a packed SET=<folder>, or say in numbers what is in it: JOB=describe [ARGS=]
+	@test -n "$(SET)" || { echo "Name a packed set: make verify SET=data/demo/corpus/shards/pretrain"; exit 1; }
+	@$(RUN) -m shards $(or $(JOB),verify) '$(SET)' $(ARGS)
 
 sample: $(READY)  ## sample CAPTION="..." from the last finished stage [STAGE= RECIPE= SEED= OUT= ARGS=]
 	$(if $(CAPTION),,@echo 'Say what the video shows: make sample CAPTION="a red circle moves left"'; exit 1)

@@ -26,6 +26,7 @@ ABOUT_RUNNING = (
     "data.mixture",
     "data.latents",
     "data.num_held_out",
+    "data.max_failed",
     "model.sampler",
     "model.guidance",
     "model.codec.init_args.batch_size",
@@ -177,7 +178,9 @@ class Stage:
 
 
 def _ranks_told(trainer: Any) -> list[Any]:
-    return [trainer[key] for key in RANKS]
+    """Numbers, but for devices that only the machine can count: `auto`, -1, a list."""
+    told = [trainer[key] for key in RANKS]
+    return [int(each) if isinstance(each, str) and each.isdecimal() else each for each in told]
 
 
 def _ranks(trainer: dict[str, Any]) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class StageData(LightningDataModule):
         batch_size: int | None = None,
         tokens_per_batch: int | None = None,
         num_held_out: int = 256,
+        max_failed: int = 100,
         workers: int = 0,
         seed: int = 0,
     ) -> None:
@@ -56,6 +57,7 @@ class StageData(LightningDataModule):
             tokens_per_batch: in place of `batch_size`: as many samples a step and device as have at most so many
                 tokens; a token is one place in the latents' frames x height x width.
             num_held_out: at most so many samples of the set's `val` split make the held-out loss.
+            max_failed: samples that a stage may find unreadable on its way; it stops at one more.
             workers: processes that read ahead; 0 reads in the training process.
             seed: of the order, of windows, captions and noise.
         """
@@ -68,7 +70,7 @@ class StageData(LightningDataModule):
             raise ValueError("one of data.batch_size and data.tokens_per_batch is a number above 0, the other is null")
         self.shards, self.set, self.mixture, self.latents = shards, set, mixture or {set: 1}, latents
         self.buckets, self.fps, self.batch_size, self.tokens_per_batch = buckets, fps, batch_size, tokens_per_batch
-        self.num_held_out, self.workers, self.seed = num_held_out, workers, seed
+        self.num_held_out, self.max_failed, self.workers, self.seed = num_held_out, max_failed, workers, seed
         self.num_steps, self.batches_per_step = 0, 1
 
     @property

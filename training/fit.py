@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from shards.store import atomic_path, remove_temporaries, write_table
+from shards.store import atomic_path, read_json, remove_temporaries, write_table
 from training.callbacks import Checkpoints, Failures, HeldOutLoss, Numbers, PlainFile, Videos
 from training.codec import LatentCodec
 from training.config import Stage
@@ -44,9 +44,11 @@ def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
             run.checkpoint.unlink(missing_ok=True)  # where the run that finished was killed before it did so
             screen.say(f"stage {run.stage} is finished: {run.ema_weights}; FORCE=1 trains it anew")
             return
+    trainer = stage.trainer(logger=TensorBoardLogger(run.folder, name="", version="tensorboard"), plugins=[PlainFile()])
+    if not trainer.is_global_zero:
+        screen.mute()
     for line in stage.data.describe():
         screen.say(line)
-    trainer = stage.trainer(logger=TensorBoardLogger(run.folder, name="", version="tensorboard"), plugins=[PlainFile()])
     watchers = _prepare(stage, run, trainer, screen)
     _load(stage, source, trainer)
     if trainer.is_global_zero:
@@ -98,7 +100,7 @@ class Watchers:
 
     def __init__(self, stage: Stage, run: Run, total: int, screen: Screen) -> None:
         watch, data = stage.watch, stage.data
-        self.failures = Failures(run.folder / "failed.json", screen)
+        self.failures = Failures(run.folder, screen, data.max_failed)
         self.held_out = HeldOutLoss(total, watch.held_out_every, data, screen)
         self.in_order = [
             Numbers(total, watch.numbers_every, screen, f"stage {run.stage}"),
@@ -170,10 +172,15 @@ def _hand_over(stage: Stage, run: Run, made_from: dict[str, Any], watchers: Watc
             "versions": versions(),
             "weights": weights,
             "held_out_loss": watchers.held_out.history,
-            "num_failed": len(watchers.failures.reasons),
+            "num_failed": num_failed(run),
         }
     )
     run.checkpoint.unlink(missing_ok=True)
+
+
+def num_failed(run: Run) -> int:
+    """Samples that could not be read, by whatever rank."""
+    return len({key for path in run.folder.glob("failed*.json") for key in read_json(path)})
 
 
 def _write_weights(path: Path, weights: dict[str, Tensor]) -> None:
@@ -184,5 +191,5 @@ def _write_weights(path: Path, weights: dict[str, Tensor]) -> None:
 def _end(run: Run, watchers: Watchers) -> str:
     losses = [measured["loss"] for measured in watchers.held_out.history]
     told = f"held-out loss {losses[0]:.4f} -> {losses[-1]:.4f}" if losses else "no held-out samples"
-    failed = len(watchers.failures.reasons)
+    failed = num_failed(run)
     return f"✓ stage {run.stage}  {told}; {failed} samples could not be read; weights: {run.ema_weights}"

@@ -20,6 +20,10 @@ class Screen:
         """Writes a line."""
         self._console.print(text, markup=False)
 
+    def mute(self) -> None:
+        """Shows nothing any more: of several ranks one speaks."""
+        self._console.quiet = True
+
     def begin(self, name: str, total: int, done: int) -> None:
         """Starts to follow a stage of `total` samples of which `done` lie behind."""
         self._name, self._total = name, total

@@ -132,6 +132,16 @@ def test_what_a_stage_cannot_use_is_listed_before_and_during_the_run(tiny, capsy
     assert record and record["num_failed"] == 1 and "1 samples could not be read" in said
 
 
+def test_too_many_samples_that_do_not_decode_stop_the_stage(tiny, capsys):
+    shards = ShardSet(tiny.shards / "pretrain" / "train")
+    for number in (1, 3):
+        overwrite(shards, number, b"no video" * 10)
+    assert main(tiny.train("1", "--data.max_failed", "1")) == 1
+    assert "2 samples could not be read, and data.max_failed is 1" in capsys.readouterr().err
+    assert len(json.loads((tiny.runs / "1" / "failed.json").read_text())) == 2
+    assert main(tiny.train("1", "--data.max_failed", "2")) == 0
+
+
 def test_numbers_are_written_over_samples(tiny):
     assert main(tiny.train("1")) == 0
     events = EventAccumulator(str(tiny.runs / "1" / "tensorboard")).Reload()
