@@ -12,6 +12,7 @@ from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namesp
 
 from curation.config import CurateConfig
 from curation.demo.config import DemoConfig
+from curation.pictures.config import PicturesConfig
 
 if TYPE_CHECKING:
     from shards.places import Place
@@ -21,12 +22,14 @@ DEMO_FOOTAGE = Path("data/demo/footage")
 JOB_NAMES = ("split", "score", "dedup", "filter", "pack", "stats")
 FORCEABLE = ("split", "captions", "score", "dedup", "pack")
 RETRIABLE = ("quarantined", "failed", "blocked")
+GOES_ON = "What is finished stands; once that is mended, the same command goes on"
 OF_THIS_RUN = ("config", "job", "force", "retry", "limit")  # not remembered with the corpus
 TABLE_FOLDERS = ("inputs", "videos", "clips", "captions", "proxies", "scores", "verdicts", "shards", "stats")
 
 
 def make_parser() -> ArgumentParser:
-    """`run` for the jobs, `demo` for the demo corpus."""
+    """`run` for the jobs, `pictures` for pictures that a user brings, `demo` for the demo corpus."""
+    set_parsing_settings(docstring_parse_attribute_docstrings=True)  # --help shows the docs of fields
     parser = ArgumentParser(
         prog="python -m curation", exit_on_error=False, description="Turns raw video into a curated, packed data set."
     )
@@ -38,6 +41,10 @@ def make_parser() -> ArgumentParser:
     run.add_argument("--retry", choices=RETRIABLE, help="read the videos of this status again")
     run.add_class_arguments(CurateConfig)
     commands.add_subcommand("run", run, help="split, score, dedup, filter, pack, stats")
+    pictures = ArgumentParser(exit_on_error=False, description="Pack pictures with captions as they are.")
+    pictures.add_argument("--force", action="store_true", help="move the set that stands aside and pack anew")
+    pictures.add_class_arguments(PicturesConfig)
+    commands.add_subcommand("pictures", pictures, help="pack pictures that you bring")
     demo = ArgumentParser(exit_on_error=False, description="Render the demo corpus: footage with known truth.")
     demo.add_argument("--out", type=str, default=str(DEMO_FOOTAGE), help="folder for videos, captions and truth")
     demo.add_class_arguments(DemoConfig)
@@ -122,11 +129,29 @@ def run(options: Namespace, config: CurateConfig, resolved: str) -> None:
             with reaching(root):
                 Curation(Corpus(root), config, engine, Screen()).run(jobs, options.force, remember, options.retry)
         except OSError as error:
-            raise ValueError(
-                f"{_words(error, root)}. What is finished stands; once that is mended, the same command goes on"
-            ) from error
+            raise ValueError(f"{_words(error, root)}. {GOES_ON}") from error
         finally:
             stop_ray()
+
+
+def pictures(options: Namespace, config: PicturesConfig) -> None:
+    """Packs pictures that a user brings.
+
+    Raises:
+        ValueError: something that the user can mend; says what and how.
+    """
+    from curation.lock import sole_user
+    from curation.pictures.pack import pack_pictures
+    from curation.progress import Screen
+    from shards.places import absolute, place, reaching
+
+    root = absolute(place(config.out))
+    with sole_user(root):
+        try:
+            with reaching(root):
+                pack_pictures(root, config, options.force, Screen())
+        except OSError as error:
+            raise ValueError(f"{_words(error, root)}. {GOES_ON}") from error
 
 
 def _refuse_forgotten_block_list(remembered: "Place", config: CurateConfig) -> None:
@@ -192,6 +217,8 @@ def main(arguments: list[str]) -> int:
         built = parser.instantiate(parsed)[parsed.command]
         if parsed.command == "demo":
             demo(options, _as(DemoConfig, built))
+        elif parsed.command == "pictures":
+            pictures(options, _as(PicturesConfig, built))
         else:
             run(options, _as(CurateConfig, built), _to_remember(parser.dump(parsed)))
     except KeyboardInterrupt:

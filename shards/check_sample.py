@@ -1,4 +1,4 @@
-"""One packed sample against the row of its index: its json, its text, its video or latents."""
+"""One packed sample against the row of its index: its json, its text, its video, picture or latents."""
 
 from itertools import islice
 from typing import Any, Literal
@@ -6,11 +6,11 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from shards.problem import Bad, named
-from shards.sample import LATENTS, Sample, index_row
+from shards.sample import LATENTS, PICTURES, Sample, index_row
 from shards.schema import INDEX, from_rows
 
 Decode = Literal["first", "all", "none"]
-"""Which frames of each video are decoded."""
+"""Which frames of each video are decoded; a picture is one frame."""
 
 
 def check_sample(row: dict, members: dict[str, bytes], decode: Decode) -> None:
@@ -38,6 +38,8 @@ def check_sample(row: dict, members: dict[str, bytes], decode: Decode) -> None:
     with named(row["key"], sample.extension):
         if sample.extension == LATENTS:
             _check_tensors(sample.content)
+        elif sample.extension in PICTURES:
+            _check_picture(sample, decode)
         elif decode != "none":
             _check_video(sample, decode)
 
@@ -57,6 +59,24 @@ def _check_tensors(data: bytes) -> None:
     tensors: dict[str, Any] = dict(deserialize(data))  # raises on each fault; `named` makes that a problem
     if "latents" not in tensors:
         raise Bad(f"it holds no tensor `latents`, but {', '.join(sorted(tensors)) or 'none'}")
+
+
+def _check_picture(sample: Sample, decode: Decode) -> None:
+    from shards.picture import look  # a set of videos needs no Pillow
+
+    if sample.meta["num_frames"] != 1:
+        raise Bad(f"the json says {sample.meta['num_frames']} frames, a picture is one")
+    if decode == "none":
+        return
+    try:
+        found = look(sample.content, whole=True)
+    except ValueError as error:
+        raise Bad(f"it is no picture to train on ({error})") from error
+    if found.extension != sample.extension:
+        raise Bad(f"its bytes are those of a {found.extension} file")
+    if (found.width, found.height) != (sample.meta["width"], sample.meta["height"]):
+        told = f"{sample.meta['width']}x{sample.meta['height']}"
+        raise Bad(f"it is displayed with {found.width}x{found.height} pixels, the json says {told}")
 
 
 def _check_video(sample: Sample, decode: Decode) -> None:

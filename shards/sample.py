@@ -111,8 +111,18 @@ def arrow_schema(index: pa.Table) -> pa.Schema:
         index: of `schema.INDEX`, of the whole set.
     """
     fields = [field.with_type(_as_struct(index[field.name])) if field.name in MAPS else field for field in SAMPLE]
-    members = {"json": pa.struct(fields), content_of(index): pa.binary(), "txt": pa.string()}
+    members = {"json": pa.struct(fields), **_binaries(index), "txt": pa.string()}
     return pa.schema([("__key__", pa.string()), ("__url__", pa.string()), *members.items()])
+
+
+def _binaries(index: pa.Table) -> dict[str, pa.DataType]:
+    """The contents that any sample has: a user's pictures may be of several formats."""
+    found = {
+        extension
+        for chunk in index["members"].chunks
+        for extension in chunk.flatten().field("extension").unique().to_pylist()
+    }
+    return dict.fromkeys([name for name in CONTENTS if name in found] or ["mp4"], pa.binary())
 
 
 def content_of(index: pa.Table) -> str:

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 from clipset import gray_clip
+from picturebook import encoded, noise, thirds, turned
 from safetensors.numpy import save
+from samples import make_sample
 from spoil import (
     KEYS,
     TRAIN,
@@ -71,3 +73,47 @@ def test_latents_that_are_no_tensors_or_not_all(tmp_path, data, reason):
     assert faults(pack(tmp_path / "fits", train=[fits]), "all") == {}
     _, key, member, told = only_fault(pack(tmp_path / "broken", train=[broken]))
     assert (key, member) == (clip.key, "safetensors") and told.startswith(reason)
+
+
+def picture_sample(data: bytes, extension: str = "jpg", **fields: object) -> Sample:
+    """A sample that holds a picture of 60 x 40 pixels."""
+    facts = {"fps": None, "num_frames": 1, "duration_s": None, "width": 60, "height": 40}
+    clip = make_sample(7, data, **(facts | fields))
+    return Sample(clip.key, data, clip.meta, extension)
+
+
+@pytest.mark.parametrize(("kind", "extension"), [("JPEG", "jpg"), ("PNG", "png"), ("WEBP", "webp")])
+def test_pictures_that_are_well(tmp_path, kind, extension):
+    root = pack(tmp_path, train=[picture_sample(encoded(thirds(), kind), extension)])
+    assert [faults(root, decode) for decode in ("none", "first", "all")] == [{}] * 3
+
+
+@pytest.mark.parametrize(
+    ("data", "fields", "reason"),
+    [
+        (b"no picture", {}, "it is no picture to train on (no JPEG, PNG or WebP picture)"),
+        (encoded(noise(1))[:1500], {}, "it is no picture to train on (does not decode: "),
+        (encoded(thirds(), "PNG"), {}, "its bytes are those of a png file"),
+        (encoded(thirds(41, 60)), {}, "it is displayed with 41x60 pixels, the json says 60x40"),
+        (turned(6), {}, "it is displayed with 40x60 pixels, the json says 60x40"),
+        (turned(6), {"width": 40, "height": 60}, None),
+    ],
+)
+def test_pictures_that_are_not_what_their_json_says(tmp_path, data, fields, reason):
+    sample = picture_sample(data, **fields)
+    root = pack(tmp_path, train=[sample])
+    assert faults(root, "none") == {}
+    for decode in ("first", "all"):
+        found = faults(root, decode)
+        if reason is None:
+            assert found == {}
+        else:
+            key, member, told = found["train/00000"]
+            assert (key, member) == (sample.key, "jpg") and told.startswith(reason)
+
+
+@pytest.mark.parametrize("decode", ["none", "first"])
+def test_a_picture_is_one_frame(tmp_path, decode):
+    sample = picture_sample(encoded(thirds()), num_frames=2)
+    reason = only_fault(pack(tmp_path, train=[sample]), decode)[3]
+    assert reason == "the json says 2 frames, a picture is one"

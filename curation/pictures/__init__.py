@@ -1,0 +1,1 @@
+"""Pictures with captions that a user brings, made a packed set like those of clips."""

@@ -1,0 +1,134 @@
+"""Which pictures a user names, in an order that does not change; of files only names, sizes and times are read here."""
+
+import glob
+import json
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from typing import cast
+
+from upath import UPath
+
+from curation.addresses import content, listed_at
+from curation.pictures.entry import Entry, Piece
+from curation.pictures.rows import table_entries
+from curation.pictures.tar import tar_entries
+from curation.stamp import NO_STAMP, Stamp, stamp_of
+from curation.user_table import TABLE_SUFFIXES
+from shards.places import is_address, place, reaching
+
+logger = logging.getLogger(__name__)
+
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+TAR, TEXT = ".tar", ".txt"
+MANY_REQUESTS = 16
+
+
+class Listing:
+    """The pictures that a user names; they may be gone through again and again. A local folder takes no memory."""
+
+    def __init__(self, pictures: str) -> None:
+        """Args: pictures: as `config.PicturesConfig.pictures` says.
+
+        Raises:
+            ValueError: nothing is there.
+            OSError: there is no way to the address.
+        """
+        self._source, self._missing = place(pictures), set[str]()
+        self._is_table = self._source.suffix.lower() in TABLE_SUFFIXES
+        is_listed_whole = not isinstance(self._source, Path) and not self._is_table
+        self._at_address = listed_at(cast(UPath, self._source)) if is_listed_whole else {}
+        with reaching(self._source):
+            found = self._source.exists() if self._is_table else any(_suffix(path) != TEXT for path, _ in self._files())
+        if not found:
+            told = f"picture and no tar of pictures (looked for {' '.join([*PICTURE_SUFFIXES, TAR])})"
+            raise ValueError(f"{pictures}: there is no {'such table' if self._is_table else told}")
+
+    def digest(self) -> str:
+        """16 hex digits over the names, sizes and times of all files, and over a table's content.
+
+        Raises:
+            ValueError: the table cannot be read; names it.
+            OSError: the disk or the network fails.
+        """
+        digest, others = blake2b(digest_size=8), Counter[str]()
+        if self._is_table:
+            for chunk in content(str(self._source)):
+                digest.update(chunk)
+        for path, stamp in self._stamps() if self._is_table else self._files(others):
+            digest.update(json.dumps([path, *stamp]).encode() + b"\n")
+        if others:
+            told = ", ".join(f"{count} {suffix or '(no suffix)'}" for suffix, count in others.most_common())
+            logger.info("%s: files that are no picture by their suffix are left out: %s", self._source, told)
+        return digest.hexdigest()
+
+    def entries(self) -> Iterator[Entry]:
+        """All that is named, in an order that depends on the names alone.
+
+        Raises:
+            ValueError: the table cannot be read; names it.
+            OSError: the disk or the network fails.
+        """
+        if self._is_table:
+            for entry in table_entries(self._source):
+                yield replace(entry, error="there is no such file") if entry.path in self._missing else entry
+            return
+        for path, _ in self._files():
+            if _suffix(path) == TAR:
+                yield from tar_entries(path)
+            elif _suffix(path) != TEXT:
+                yield self._of_file(path)
+
+    def _of_file(self, path: str) -> Entry:
+        if path.encode("utf-8", "replace").decode() != path:
+            named = path.encode("utf-8", "backslashreplace").decode()
+            return Entry(named, Piece(named), error="its name is not UTF-8")
+        sidecar = os.path.splitext(path)[0] + TEXT
+        has_words = sidecar in self._at_address if self._at_address else os.path.isfile(sidecar)
+        return Entry(path, Piece(path), ((Piece(sidecar), "sidecar"),) if has_words else ())
+
+    def _files(self, others: Counter[str] | None = None) -> Iterator[tuple[str, Stamp]]:
+        """Pictures, texts and tars with their stamps; counts the suffixes of other files."""
+        for path in sorted(self._at_address) or self._local():
+            if _suffix(path) in (*PICTURE_SUFFIXES, TAR, TEXT):
+                yield path, self._at_address.get(path) or stamp_of(path)
+            elif others is not None:
+                others[_suffix(path)] += 1
+
+    def _local(self) -> Iterator[str]:
+        if not isinstance(self._source, Path):
+            return
+        if not self._source.is_dir():
+            found = (os.path.abspath(path) for path in glob.glob(str(self._source), recursive=True))
+            yield from sorted(path for path in found if os.path.isfile(path))
+            return
+        for folder, folders, names in os.walk(self._source.resolve(), onerror=_raise):
+            folders.sort()
+            yield from (os.path.join(folder, name) for name in sorted(names))
+
+    def _stamps(self) -> Iterator[tuple[str, Stamp]]:
+        """Of the files that a table names; of addresses several at once. Remembers those that are not there."""
+        paths = (entry.path for entry in table_entries(self._source))
+        with ThreadPoolExecutor(MANY_REQUESTS) as pool:
+            while some := list(islice(paths, 64 * MANY_REQUESTS)):
+                for path, stamp in zip(some, _stamps_of(some, pool), strict=True):
+                    self._missing.update([path] * (stamp == NO_STAMP))
+                    yield path, stamp
+
+
+def _stamps_of(paths: list[str], pool: ThreadPoolExecutor) -> Iterable[Stamp]:
+    return (pool.map if any(map(is_address, paths)) else map)(stamp_of, paths)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _suffix(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
