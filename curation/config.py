@@ -3,8 +3,8 @@
 An unknown key or a wrong type stops before anything is built. Field docs are what `--help` shows.
 """
 
-from dataclasses import dataclass, field, fields
-from typing import Literal
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_type_hints
 
 from curation.duplicates.config import DedupConfig
 from curation.scorer import Scorer
@@ -122,17 +122,6 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class RuleSet:
-    """A named selection of clips, e.g. `pretrain` or `hq`."""
-
-    rules: list[Rule] = field(default_factory=list)
-    """Every rule is applied to every clip."""
-    duplicates: Literal["best", "perceptual", "exact", "keep"] = "best"
-    """Of each group of duplicates the best-ranked clip stays that no other rule rejected. `best` takes groups of all
-    kinds, `perceptual` leaves out what only embeddings found, `exact` takes equal frames alone, `keep` none."""
-
-
-@dataclass(frozen=True)
 class Bucket:
     """Frames and size that the samples of a shard can all give, at a rate."""
 
@@ -142,17 +131,18 @@ class Bucket:
     """Pixels, even."""
     height: int
     """Pixels, even."""
-    fps: float
-    """Frames a second of an example."""
+    fps: float | None = None
+    """Frames a second of an example; null for pictures."""
 
     def __post_init__(self) -> None:
-        need(self.frames >= 1 and self.fps > 0, "pack.buckets", f"frames and fps must be above 0, not {self}")
+        positive = self.frames >= 1 and (self.fps is None or self.fps > 0)
+        need(positive, "pack.buckets", f"frames and fps must be above 0, not {self}")
         sides = (self.width, self.height)
         need(min(sides) >= 2 and not any(s % 2 for s in sides), "pack.buckets", f"sides must be even, not {self}")
 
     def __str__(self) -> str:
-        """E.g. `16x320x576@8`: frames x height x width @ frames a second."""
-        return f"{self.frames}x{self.height}x{self.width}@{self.fps:g}"
+        """E.g. `16x320x576@8`: frames x height x width @ frames a second; of pictures `1x320x576`."""
+        return f"{self.frames}x{self.height}x{self.width}" + ("" if self.fps is None else f"@{self.fps:g}")
 
 
 @dataclass(frozen=True)
@@ -165,9 +155,14 @@ class PackConfig:
     """Share of videos whose clips go to `val`, chosen by hash; videos that share duplicates go together."""
     seed: int = 0
     """Seed of the shuffle over all sources."""
-    mode: Literal["encode", "copy"] = "encode"
+    mode: Literal["encode", "copy", "images"] = "encode"
     """`copy` copies the packets of H.264, HEVC, VP9 and AV1 as they are, for clips of `split.snap: keyframe`; what
-    cannot be copied so that exactly its frames come out is encoded. `encode` encodes all."""
+    cannot be copied so that exactly its frames come out is encoded. `encode` encodes all. `images` makes of each clip
+    one picture, of its frame with most detail among the proxy frames."""
+    image_format: Literal["jpg", "webp"] = "jpg"
+    """Format of the pictures of `mode: images`."""
+    image_quality: int = 95
+    """Their quality, 1..100, as the encoder of the format understands it."""
     audio: Literal["drop", "copy"] = "drop"
     """`copy` keeps the sound that mp4 can hold, whatever the mode."""
     short_side_px: int | None = None
@@ -202,12 +197,44 @@ class PackConfig:
         for key in ("short_side_px", "fps", "crop_bars"):
             copies = self.mode == "copy" and getattr(self, key)
             need(not copies, f"pack.{key}", "changes pictures, which pack.mode: copy does not; use pack.mode: encode")
+        need(1 <= self.image_quality <= 100, "pack.image_quality", "lies in 1..100")
+        is_video = self.mode != "images"
+        need(is_video or self.fps is None, "pack.fps", "is for videos; with pack.mode: images leave it null")
+        need(is_video or self.audio == "drop", "pack.audio", "is for videos; with pack.mode: images say drop")
         need(0 <= self.bucket_max_crop < 1, "pack.bucket_max_crop", "lies in 0..1, 1 excluded")
         if self.buckets is not None:
             names = [str(bucket) for bucket in self.buckets]
             need(bool(names) and len(set(names)) == len(names), "pack.buckets", "names no bucket, or one twice")
             for key in ("short_side_px", "fps"):
                 need(getattr(self, key) is None, f"pack.{key}", "is told by pack.buckets; leave it null")
+        for bucket in self.buckets or ():
+            fits = bucket.fps is not None if is_video else (bucket.frames == 1 and bucket.fps is None)
+            need(fits, "pack.buckets", f"{bucket} does not fit pack.mode: pictures alone have `frames: 1` and no `fps`")
+
+    def idle_keys(self) -> frozenset[str]:
+        """Names of the settings that change nothing in this mode."""
+        return OF_VIDEOS if self.mode == "images" else OF_PICTURES
+
+
+OF_PICTURES = frozenset({"image_format", "image_quality"})
+OF_VIDEOS = frozenset({"audio", "fps", "codec", "crf", "preset", "encoder_options", "gop_frames", "encoder_threads"})
+if TYPE_CHECKING:
+    PackChanges = dict[str, Any]
+else:  # so that the parser knows each key and its type
+    PackChanges = TypedDict("PackChanges", get_type_hints(PackConfig), total=False)
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """A named selection of clips, e.g. `pretrain` or `hq`, and how it is packed."""
+
+    rules: list[Rule] = field(default_factory=list)
+    """Every rule is applied to every clip."""
+    duplicates: Literal["best", "perceptual", "exact", "keep"] = "best"
+    """Of each group of duplicates the best-ranked clip stays that no other rule rejected. `best` takes groups of all
+    kinds, `perceptual` leaves out what only embeddings found, `exact` takes equal frames alone, `keep` none."""
+    pack: PackChanges = field(default_factory=dict)
+    """Settings of `pack` that are others for this set, e.g. `{mode: images}`; all else is as `pack` says."""
 
 
 @dataclass(frozen=True)
@@ -239,13 +266,33 @@ class CurateConfig:
     sets: dict[str, RuleSet] = field(default_factory=dict)
     """Rule sets by name; each is packed."""
     pack: PackConfig = PackConfig()
-    """Job 5."""
+    """Job 5; a set may say otherwise in a `pack` of its own."""
 
     def __post_init__(self) -> None:
         need(self.limit is None or self.limit >= 1, "limit", "must be at least 1")
         need(self.workers is None or self.workers >= 1, "workers", "must be at least 1")
         for name in [*self.scorers, *self.sets]:
             need(name.isidentifier(), f"`{name}`", "names of scorers and sets are letters, digits and underscores")
-        if self.pack.crop_bars:
-            boxed = any("crop_left" in scorer.writes.names for scorer in self.scorers.values())
-            need(boxed, "pack.crop_bars", "needs the scorer curation.scorers.frame.Frame, which finds the bars")
+        for name in ["", *self.sets]:
+            crops = self.pack_of(name).crop_bars
+            boxed = not crops or any("crop_left" in scorer.writes.names for scorer in self.scorers.values())
+            key = f"{self.pack_key(name)}.crop_bars"
+            need(boxed, key, "needs the scorer curation.scorers.frame.Frame, which finds the bars")
+
+    def pack_of(self, set_name: str) -> PackConfig:
+        """How a set is packed: as `pack` says, but for what the set itself says.
+
+        Raises:
+            ValueError: what the set says does not go together with the rest; names the key.
+        """
+        try:
+            return replace(self.pack, **self._changes_of(set_name))
+        except ValueError as error:
+            raise ValueError(str(error).replace("pack", self.pack_key(set_name), 1)) from error
+
+    def pack_key(self, set_name: str) -> str:
+        """Where the YAML says how a set is packed: `pack`, or `sets.<name>.pack` if it says something of its own."""
+        return f"sets.{set_name}.pack" if self._changes_of(set_name) else "pack"
+
+    def _changes_of(self, set_name: str) -> PackChanges:
+        return (self.sets[set_name].pack or {}) if set_name in self.sets else {}

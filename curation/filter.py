@@ -187,7 +187,7 @@ def _record(rule_set: RuleSet, verdict: Verdict, entries: frozenset[str]) -> dic
     kept = np.packbits(~verdict.failed.any(axis=0))
     bounds = [{"reason": bound.reason, "limit": bound.limit} for bound in verdict.bounds if bound.kind != "null"]
     return {
-        **asdict(rule_set),
+        **{name: value for name, value in asdict(rule_set).items() if name != "pack"},
         "config_hash": config_hash(describe(rule_set)),
         "block_list": digest(entries),
         "kept_hash": blake2b(kept.tobytes(), digest_size=8).hexdigest(),

@@ -9,17 +9,19 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from curation.config import LimitsConfig, SplitConfig
+from curation.config import LimitsConfig, RuleSet, SplitConfig
 from curation.scorer import Resources, Scorer
 from curation.splitter import Splitter
 from curation.tables import Corpus
 from shards.places import Place
 from shards.store import move_folder, read_json, write_json
 
-# These change how long it takes, not what comes out.
-RUN_ONLY: dict[type, set[str]] = {
+LEFT_OUT: dict[type, set[str]] = {
+    # These change how long it takes, not what comes out.
     LimitsConfig: {"wall_s", "silence_s", "memory_bytes", "attempts"},
     SplitConfig: {"gpu_share"},
+    # How a set is packed changes no verdict; `pack.describe` tells of it.
+    RuleSet: {"pack"},
 }
 LOCAL_PREFIX = "local-dir:"
 WEIGHTS = "content of weights"
@@ -52,7 +54,7 @@ class ConfigChanged(ValueError):
 def describe(value: object) -> object:
     """A configuration as JSON: classes by name, files that it names, and folders `local-dir:<folder>`, by content."""
     if is_dataclass(value) and not isinstance(value, type):
-        left_out = RUN_ONLY.get(type(value), set())
+        left_out = LEFT_OUT.get(type(value), set())
         kept = {f.name: getattr(value, f.name) for f in fields(value) if f.name not in left_out}
         described = {name: describe(item) for name, item in kept.items() if not isinstance(item, Resources)}
         if isinstance(value, Splitter):

@@ -72,7 +72,8 @@ class Curation:
         corpus, config = self.corpus, self.config
         self._check_rules()
         if "pack" in jobs:
-            pack.check(config.pack)
+            for name in config.sets:
+                pack.check(config, name)
         listed = sample_stably(list_videos(config.videos), config.limit) if "split" in jobs and config.videos else None
         captions = Captions(config.captions if "split" in jobs else None)
         read_block_list(config.block_list)
@@ -225,7 +226,8 @@ class Curation:
             claim(corpus, "pack", f"shards/{name}", description)
             todo = pack.plan(corpus, config, name, description)
             if todo:
-                self._run_parts(f"pack {name}", pack.PackTask(corpus, config.pack, name, config.split.limits), todo)
+                task = pack.PackTask(corpus, config.pack_of(name), name, config.split.limits)
+                self._run_parts(f"pack {name}", task, todo)
                 self.screen.say(f"pack {name}: {_words(pack.finish(corpus, name))}")
             else:
                 self._nothing_to_do(f"pack {name}", f"shards/{name}")

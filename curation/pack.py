@@ -4,20 +4,23 @@ A clip that cannot be cut is listed with its reason and left out; the others go 
 """
 
 import logging
+from collections import Counter
 from dataclasses import asdict
 from hashlib import blake2b
 
 from curation import guard
 from curation.block import read_block_list, refuse_older_verdicts
-from curation.config import CurateConfig, PackConfig
+from curation.config import CurateConfig
 from curation.engine import Counts
 from curation.generations import CHOSEN, Standing, outdated, read_standing, survey
 from curation.joined import KEY
 from curation.motion_bucket import MotionBuckets
 from curation.pack_plan import PLAN, corpus_motion, make_plan, score_configs
-from curation.pack_worker import PackTask, encode_settings
+from curation.pack_worker import PackTask, encode_settings, picture_settings
 from curation.set_files import SetFiles, set_files
 from curation.tables import Corpus
+from shards.audio import lost_sounds
+from shards.cut_picture import check_picture
 from shards.encode import check_settings
 from shards.manifest import MANIFEST, MAX_GENERATIONS, SPLITS
 from shards.places import Place
@@ -32,20 +35,24 @@ TOLD = ("config_hash", "kept", "kept_hash", "no_longer_kept")
 """What the manifest of a set tells of its plan."""
 
 
-def check(config: PackConfig) -> None:
-    """Finds what is wrong with the configuration before any work.
+def check(config: CurateConfig, set_name: str) -> None:
+    """Finds what is wrong with the configuration of a set before any work.
 
     Raises:
         ValueError: names the key.
     """
-    if config.samples_per_shard < 1:
-        raise ValueError(f"pack.samples_per_shard: {config.samples_per_shard} is not at least 1")
-    if not 0 <= config.val_share <= 1:
-        raise ValueError(f"pack.val_share: {config.val_share} is no share; give a number from 0 to 1")
+    settings, key = config.pack_of(set_name), config.pack_key(set_name)
+    if settings.samples_per_shard < 1:
+        raise ValueError(f"{key}.samples_per_shard: {settings.samples_per_shard} is not at least 1")
+    if not 0 <= settings.val_share <= 1:
+        raise ValueError(f"{key}.val_share: {settings.val_share} is no share; give a number from 0 to 1")
     try:
-        check_settings(encode_settings(config))
+        if settings.mode == "images":
+            check_picture(picture_settings(settings))
+        else:
+            check_settings(encode_settings(settings))
     except ValueError as error:
-        raise ValueError(f"pack: {error}") from error
+        raise ValueError(f"{key}: {error}") from error
 
 
 def describe(corpus: Corpus, config: CurateConfig, set_name: str) -> dict:
@@ -56,11 +63,13 @@ def describe(corpus: Corpus, config: CurateConfig, set_name: str) -> dict:
     Raises:
         ValueError: the set has no verdicts, or its verdicts do not know the block list as it is now.
     """
-    rules = _rules(corpus, set_name)
+    rules, settings = _rules(corpus, set_name), config.pack_of(set_name)
     refuse_older_verdicts(corpus, set_name, rules, read_block_list(config.block_list))
+    described = guard.describe(settings)
+    assert isinstance(described, dict)
     return {
         "schema_version": SCHEMA_VERSION,
-        "pack": guard.describe(config.pack),
+        "pack": {key: value for key, value in described.items() if key not in settings.idle_keys()},
         "rules": rules["config_hash"],
         "scores": score_configs(corpus, config),
     }
@@ -100,7 +109,7 @@ def plan(corpus: Corpus, config: CurateConfig, set_name: str, description: dict 
         raise ValueError(f"{files.root} {reason}; say FORCE=pack to pack it anew, or bring back what was")
     told = planned | {"no_longer_kept": found.num_gone, "kept_hash": _rules(corpus, set_name)["kept_hash"]}
     if found.num_new or not standing.number:
-        check(config.pack)
+        check(config, set_name)
         told = _add_generation(corpus, config, set_name, told, standing, found.captions[-1])
     if told != planned:
         write_json(files.plan_list, told)
@@ -166,6 +175,7 @@ def finish(corpus: Corpus, set_name: str) -> Counts:
     if counts["kept"] != sum(counts[part] for part in (*SPLITS, "failed")):
         raise RuntimeError(f"{files.root}: kept is not packed + failed: {counts}; say FORCE=pack to pack it anew")
     _warn(files.root, counts)
+    _warn_of_lost_sound(files)
     generations = len(planned["generations"])
     write_json(files.manifest, {**counts, **{name: planned[name] for name in TOLD}, "generations": generations})
     return counts
@@ -198,6 +208,16 @@ def _warn(root: Place, counts: Counts) -> None:
         logger.warning("%s has %d samples to train on and %d to validate", root, counts["train"], counts["val"])
     if counts["failed"]:
         logger.warning("%s: %d of %d kept clips FAILED; see failures/", root, counts["failed"], counts["kept"])
+
+
+def _warn_of_lost_sound(files: SetFiles) -> None:
+    reasons: Counter[str] = Counter()
+    for part in files.parts():
+        with parquet_file(index_path(files.tar(part))) as index:
+            reasons += lost_sounds(index.read(["audio"])["audio"])
+    if reasons:
+        told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+        logger.warning("%s: %d clips LOST THEIR SOUND: %s", files.root, reasons.total(), told)
 
 
 def _rules(corpus: Corpus, set_name: str) -> dict:

@@ -53,12 +53,12 @@ def choose(buckets: Sequence[Bucket], clip: Footage, max_crop: float) -> tuple[B
 def misfit(bucket: Bucket, clip: Footage, max_crop: float) -> str | None:
     """Why a clip does not fit a bucket; None where it does.
 
-    It must last for the frames at that rate, with none of its own taken twice; its picture, scaled down until it just
-    covers the bucket, must not lose more than `max_crop`, and must not have to be enlarged.
+    It must last for the frames at the bucket's rate, if that has one, with none of its own taken twice; its picture,
+    scaled down until it just covers the bucket, must not lose more than `max_crop`, and must not have to be enlarged.
     """
-    if ceil((clip.duration_s - SLACK_S) * bucket.fps) < bucket.frames:
+    if bucket.fps is not None and ceil((clip.duration_s - SLACK_S) * bucket.fps) < bucket.frames:
         return "too short"
-    if bucket.frames > 1 and clip.num_frames * RATE_SLACK < bucket.fps * clip.duration_s:
+    if bucket.fps is not None and bucket.frames > 1 and clip.num_frames * RATE_SLACK < bucket.fps * clip.duration_s:
         return "too few frames a second"
     if clip.width < bucket.width or clip.height < bucket.height:
         return "too small"

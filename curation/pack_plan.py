@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curation.bars import crop_known
+from curation.best_frame import read_best_frames
 from curation.clip_captions import clip_captions
 from curation.config import CurateConfig, PackConfig
 from curation.generations import CHOSEN, NOTHING, Standing
@@ -28,10 +29,19 @@ from shards.store import read_json
 
 logger = logging.getLogger(__name__)
 
-MEASURED = ("fps", "width", "height", "made_by")
+MEASURED = ("fps", "width", "height", "made_by", "audio")
 """Fields of a sample that are known once it is made. The number of frames is known before, so that it is checked."""
-# Beside a sample a plan holds its source as it was when it was listed, so that another is not cut instead.
-PLAN = pa.schema([*(f for f in SAMPLE if f.name not in MEASURED), *(INPUTS.field(name) for name in STAMP)])
+PICTURE_PTS = "picture_pts"
+"""The frame that becomes the picture; null where that is the middle one, or a video is made."""
+FOR_WORK = (*STAMP, PICTURE_PTS)
+"""What a plan holds beside a sample; its source as it was when it was listed, so that another is not cut instead."""
+PLAN = pa.schema(
+    [
+        *(f for f in SAMPLE if f.name not in MEASURED),
+        *(INPUTS.field(name) for name in STAMP),
+        pa.field(PICTURE_PTS, pa.int64()),
+    ]
+)
 WITH_UNFIT = PLAN.append(pa.field("unfit", pa.string()))
 SIGNALS = ["luma_mean", "luma_std", "frame_difference", "black_share", "sharpness", "blockiness"]
 FROM_CLIPS = ["video_id", *(column.name for column in SPAN), "num_frames", "duration_s"]
@@ -50,7 +60,7 @@ def corpus_motion(corpus: Corpus, config: CurateConfig, set_name: str) -> Motion
     Raises:
         ValueError: a table is missing, or the column does not hold one number a clip.
     """
-    wide, column = join(corpus, [*config.scorers, "dedup"]), config.pack.motion_column
+    wide, column = join(corpus, [*config.scorers, "dedup"]), config.pack_of(set_name).motion_column
     if column is None or column not in wide.fields:
         if column is not None:
             logger.warning("set %s: no score `%s`, so its samples have no motion_bucket", set_name, column)
@@ -94,7 +104,7 @@ def make_plan(
 
     Args:
         corpus: where clips, scores and verdicts lie.
-        config: its scorers say which scores a sample carries, its `pack` how clips are split and shuffled.
+        config: its scorers say which scores a sample carries, its `pack_of` the set how clips are split and shuffled.
         set_name: the rule set.
         config_hash: goes into every sample.
         motion: the mapping to buckets of motion; None ranks the clips of the corpus as it is now.
@@ -103,7 +113,7 @@ def make_plan(
     Raises:
         ValueError: a table is missing or does not mirror `clips`; names the file.
     """
-    wide, settings = join(corpus, [*config.scorers, "dedup"]), config.pack
+    wide, settings = join(corpus, [*config.scorers, "dedup"]), config.pack_of(set_name)
     if motion is None:
         motion = corpus_motion(corpus, config, set_name)
     made_by = {"config_hash": config_hash, "score_configs": sorted(score_configs(corpus, config).items())}
@@ -149,6 +159,8 @@ def _kept_rows(
     part: str,
 ) -> Iterator[dict]:
     """Rows of PLAN for the clips of a part that are kept and do not stand yet."""
+    settings = config.pack_of(set_name)
+    best = read_best_frames(wide.corpus, part) if settings.mode == "images" else None
     scores = [name for name in wide.numeric() if wide.homes[name] not in ("clips", "scores/dedup")] + SIGNALS
     moved = [motion.column] if motion.column else []
     clips = wide.read(part, list(dict.fromkeys([KEY, *FROM_CLIPS, *SIZE, *scores, *moved])))
@@ -167,7 +179,8 @@ def _kept_rows(
             "path": paths[row["video_id"]],
             **stamps[paths[row["video_id"]]],
             "scores": _scores({name: row[name] for name in scores}),
-            **bucket_of(config.pack, row),
+            **bucket_of(settings, row),
+            PICTURE_PTS: best.pts(row["video_id"], row["start_pts"], row["end_pts"]) if best else None,
             "motion_bucket": motion.of(row[motion.column]) if motion.column else None,
             **made_by,
             **{name: row[name] for name in FROM_CLIPS},

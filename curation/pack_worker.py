@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import BinaryIO, get_type_hints
+from typing import BinaryIO, get_args, get_type_hints
 
 from curation.addresses import open_source
 from curation.bars import crop_of
@@ -11,12 +11,13 @@ from curation.child_error import ChildRaised
 from curation.config import LimitsConfig, PackConfig
 from curation.engine import Counts, PartTask, PartWorker
 from curation.joined import KEY
-from curation.pack_plan import MEASURED
+from curation.pack_plan import FOR_WORK, MEASURED, PICTURE_PTS
 from curation.set_files import set_files
 from curation.stamp import STAMP, SourceLost, refuse_changed, refuse_common_loss
 from curation.tables import Corpus
-from shards.audio import add_audio
+from shards.audio import add_audio, lost_sounds
 from shards.copy import NotCopyable, copy_clip
+from shards.cut_picture import PictureSettings, cut_picture
 from shards.encode import EncodeSettings, cut_clip
 from shards.fit import Crop
 from shards.mp4 import PackedClip
@@ -41,13 +42,21 @@ def encode_settings(config: PackConfig) -> EncodeSettings:
     )
 
 
-def settings_of(row: dict, config: PackConfig) -> EncodeSettings:
+def picture_settings(config: PackConfig) -> PictureSettings:
+    """How pictures of clips are encoded by this configuration."""
+    return PictureSettings(config.image_format, config.image_quality, config.short_side_px)
+
+
+def settings_of(row: dict, config: PackConfig) -> EncodeSettings | PictureSettings:
     """How the clip of a row of the plan is encoded: for its bucket, if it has one."""
     bucket = next((each for each in config.buckets or () if str(each) == row["bucket"]), None)
+    size = (bucket.width, bucket.height) if bucket else None
+    if config.mode == "images":
+        return replace(picture_settings(config), size=size)
     settings = encode_settings(config)
     if bucket is None or config.mode == "copy":
         return settings
-    return replace(settings, fps=bucket.fps, size=(bucket.width, bucket.height))
+    return replace(settings, fps=bucket.fps, size=size)
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,8 @@ class Way:
     """The part of the picture that is kept; None keeps all."""
     audio: bool = False
     """Whether its sound is kept."""
+    picture_pts: int | None = None
+    """The frame that becomes its picture, if one is made; None takes the one in the middle."""
 
 
 def way_of(row: dict, config: PackConfig) -> Way:
@@ -70,7 +81,8 @@ def way_of(row: dict, config: PackConfig) -> Way:
     """
     copied_frames = row["num_frames"] if config.mode == "copy" else None
     crop = crop_of(dict(row["scores"])) if config.crop_bars else None
-    return Way(copied_frames, crop, config.audio == "copy")
+    picture_pts = row[PICTURE_PTS] if config.mode == "images" else None
+    return Way(copied_frames, crop, config.audio == "copy", picture_pts)
 
 
 @dataclass(frozen=True)
@@ -85,7 +97,7 @@ class PackTask(PartTask):
     @property
     def num_cpus(self) -> float:
         """CPUs of one worker: decoder and encoder take turns."""
-        return max(1, self.config.encoder_threads)
+        return 1 if self.config.mode == "images" else max(1, self.config.encoder_threads)
 
     @property
     def memory_bytes(self) -> int:
@@ -103,23 +115,25 @@ class PackWorker(PartWorker):
     def __init__(self, task: PackTask) -> None:
         self._files, self._limits = set_files(task.corpus, task.set_name), task.limits
         self._config, limits = task.config, task.limits
+        self._extension = task.config.image_format if task.config.mode == "images" else "mp4"
         self._child = Child(limits.wall_s, limits.attempts, memory_bytes=limits.memory_bytes)
 
     def run(self, part: str) -> Counts:
         """Writes the shard and lists the clips that failed; the index comes last."""
         with parquet_file(self._files.plan(part)) as plan:
             rows = plan.read().to_pylist()
-        ways: list[str] = []
-        index = write_shard(self._files.tar(part), self._samples(part, rows, ways))
+        index = write_shard(self._files.tar(part), self._samples(part, rows))
         counts: Counts = {"packed": len(index), "failed": len(rows) - len(index), "retried": self._child.take_retried()}
-        return counts | ({"copied": ways.count("copy")} if self._config.mode == "copy" else {})
+        if self._config.mode == "copy":
+            counts["copied"] = index["made_by"].to_pylist().count("copy")
+        return counts | {"lost their sound": lost_sounds(index["audio"]).total()}
 
     def close(self) -> None:
         """Ends the child."""
         self._child.close()
 
-    def _samples(self, part: str, rows: list[dict], ways: list[str]) -> Iterator[Sample]:
-        """Every clip that can be had; adds to `ways` how each was made."""
+    def _samples(self, part: str, rows: list[dict]) -> Iterator[Sample]:
+        """Every clip that can be had."""
         failures = []
         for row in rows:
             try:
@@ -127,15 +141,15 @@ class PackWorker(PartWorker):
             except VideoError as error:
                 failures.append({KEY: row["key"], "error": str(error)})
                 continue
-            ways.append(clip.made_by)
             measured = {name: getattr(clip, name) for name in (*MEASURED, "num_frames")}
-            told = {name: value for name, value in row.items() if name not in STAMP}
-            yield Sample(row["key"], clip.video, told | measured | {name: dict(row[name]) for name in MAPS})
+            told = {name: value for name, value in row.items() if name not in FOR_WORK}
+            meta = told | measured | {name: dict(row[name]) for name in MAPS}
+            yield Sample(row["key"], clip.content, meta, self._extension)
         # Here, since the writer takes all samples before it writes the index: a shard that stands has its failures.
         write_table(self._files.failures(part), from_rows(failures, FAILURES), FAILURES)
 
     def _cut(self, part: str, row: dict) -> PackedClip:
-        """The clip with exactly the frames that were scored.
+        """The clip with exactly the frames that were scored, or the one that was chosen of them.
 
         Raises:
             VideoError: it cannot be had, for whatever reason that lies in the video.
@@ -151,7 +165,7 @@ class PackWorker(PartWorker):
         except SourceLost as loss:
             refuse_common_loss(loss, self._planned(part))
             raise VideoError(str(loss.strerror)) from loss
-        if clip.num_source_frames != row["num_frames"]:
+        if clip.num_source_frames not in (row["num_frames"], None):
             raise VideoError(f"other frames than were scored: {clip.num_source_frames}, not {row['num_frames']}")
         return clip
 
@@ -174,23 +188,32 @@ class PackWorker(PartWorker):
 def _clip(answer: dict) -> PackedClip:
     """The clip, if it is one: a child that a poisonous file has taken over may say anything."""
     clip = PackedClip(**answer)
-    if [type(value) for value in vars(clip).values()] != list(get_type_hints(PackedClip).values()):
-        raise TypeError("no clip")
+    for name, kind in get_type_hints(PackedClip).items():
+        if type(getattr(clip, name)) not in (get_args(kind) or (kind,)):
+            raise TypeError("no clip")
     return clip
 
 
 def cut_listed(
-    path: str, start_pts: int, end_pts: int, settings: EncodeSettings, limits: LimitsConfig, way: Way = Way()
+    path: str,
+    start_pts: int,
+    end_pts: int,
+    settings: EncodeSettings | PictureSettings,
+    limits: LimitsConfig,
+    way: Way = Way(),
 ) -> PackedClip:
-    """Cuts a clip out of a local file or one at an address; runs in the child.
+    """Cuts a clip, or its picture, out of a local file or one at an address; runs in the child.
 
     A shard holds clips of many videos, mixed; so copies are kept for the other clips of the same video.
     """
     with open_source(path, limits.max_copy_bytes, keep_copy=True) as source:
+        if isinstance(settings, PictureSettings):
+            return cut_picture(source, start_pts, end_pts, way.picture_pts, settings, limits.max_pixels, way.crop)
         clip = _copied_or_encoded(source, (start_pts, end_pts), settings, limits.max_pixels, way)
         if not way.audio:
             return clip
-        return replace(clip, video=add_audio(clip.video, source, start_pts, end_pts, limits.max_pixels))
+        video, audio = add_audio(clip.content, source, start_pts, end_pts, limits.max_pixels)
+        return replace(clip, content=video, audio=audio)
 
 
 def _copied_or_encoded(

@@ -1,4 +1,4 @@
-"""Writes an mp4 file in memory, its index in front: equal packets give equal bytes."""
+"""Writes an mp4 file in memory, its index in front: equal packets give equal bytes. Also what a packed clip is."""
 
 import io
 from collections.abc import Iterator
@@ -14,22 +14,25 @@ MUXER_OPTIONS = {"fflags": "+bitexact", "movflags": "+faststart"}
 
 @dataclass(frozen=True)
 class PackedClip:
-    """A packed video and what was measured on it."""
+    """A packed video or picture, and what was measured on it."""
 
-    video: bytes
-    """The mp4 file."""
-    fps: float
-    """Frames over the seconds of the span; the rate asked for where frames were taken at an even rate."""
+    content: bytes
+    """The mp4 file, or the picture's."""
+    fps: float | None
+    """Frames over the seconds of the span; the rate asked for where frames were taken at an even rate; None of a
+    picture."""
     num_frames: int
-    """Frames of the packed video."""
+    """Frames of the packed video; 1 of a picture."""
     width: int
     """Pixels as displayed."""
     height: int
     """Pixels as displayed."""
-    num_source_frames: int
-    """Frames of the source in the span."""
+    num_source_frames: int | None
+    """Frames of the source in the span; None of a picture, for which they are not counted."""
     made_by: str
-    """`copy`, `encode`, or `encode: ` and why it could not be copied."""
+    """`copy`, `encode`, `encode: ` and why it could not be copied, or `image: frame at <pts>`."""
+    audio: str | None = None
+    """What became of its sound, as `audio.add_audio` says; None where it was not asked for."""
 
 
 @contextmanager
