@@ -5,7 +5,7 @@ RUN    := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt check test curate stats verify train latents sample plan bench lock
+.PHONY: help setup fmt check test curate pictures stats verify train latents sample plan bench lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ test: $(READY)  ## run the tests; SLOW=1 runs the slow ones too
 curate: $(READY)  ## curate the demo corpus, or VIDEOS=<folder|glob|table> OUT=<folder> [CONFIG= JOB= LIMIT= FORCE= RETRY= ARGS=]
 	@$(RUN) -m curation run $(if $(VIDEOS),--videos '$(VIDEOS)') $(if $(OUT),--out '$(OUT)') $(if $(CONFIG),--config '$(CONFIG)') \
 		$(if $(JOB),--job $(JOB)) $(if $(LIMIT),--limit $(LIMIT)) $(if $(FORCE),--force $(FORCE)) $(if $(RETRY),--retry $(RETRY)) $(ARGS)
+
+pictures: $(READY)  ## pack PICTURES=<folder|table|WebDataset tars> with their captions into OUT=<folder> [FORCE=1 ARGS=]
+	@test -n "$(PICTURES)" -a -n "$(OUT)" || { echo "Name both: make pictures PICTURES=/data/photos OUT=/data/corpus/shards/photos"; exit 1; }
+	@$(RUN) -m curation pictures --pictures '$(PICTURES)' --out '$(OUT)' $(if $(FORCE),--force) $(ARGS)
 
 stats: $(READY)  ## print the funnel of OUT (default: the demo corpus) and write its Parquet
 	@$(RUN) -m curation run --job stats $(if $(OUT),--out '$(OUT)') $(if $(CONFIG),--config '$(CONFIG)') $(ARGS)

@@ -140,7 +140,7 @@ class Bench:
         paths = [folder / f"{row['key']}.mp4" for row in self.rows]
         for row, path in zip(self.rows, paths, strict=True):
             clip = copy_clip(row["path"], row["start_pts"], row["end_pts"], row["num_frames"])
-            path.write_bytes(clip.video)
+            path.write_bytes(clip.content)
         return paths
 
     def cp(self, paths: list[Path]) -> None:

@@ -40,6 +40,7 @@ def describe(root: Place, list_shards: bool = False) -> Iterator[str]:
         _generations(shards),
         _numbers(facts, shards),
         _counts("size (width x height)", "samples", [each.sizes for each in facts]),
+        _counts("sound", "samples", [each.sounds for each in facts]),
         _counts("captions by", "captions", [each.sources for each in facts]),
         _scores(facts),
         _score_configs(facts),

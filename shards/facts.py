@@ -31,6 +31,8 @@ class Facts:
     """By column the values of each shard, nulls left out."""
     sizes: Counter[str] = field(default_factory=Counter)
     """Samples by width x height, pixels."""
+    sounds: Counter[str] = field(default_factory=Counter)
+    """Samples by what became of their sound; those are left out of which none was asked for."""
     sources: Counter[str] = field(default_factory=Counter)
     """Captions by who wrote them."""
     score_configs: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -44,6 +46,7 @@ class Facts:
             self.numbers[name].append(index[name].drop_null().to_numpy())
         sizes = zip(index["width"].to_pylist(), index["height"].to_pylist(), strict=True)
         self.sizes.update(f"{width}x{height}" for width, height in sizes)
+        self.sounds.update(index["audio"].drop_null().to_pylist())
         for batch in index.to_batches():
             self._add_captions(batch["captions"])
             for name, values in _by_key(batch["scores"]).items():

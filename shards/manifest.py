@@ -1,6 +1,8 @@
 """The manifests of a packed set: `<set>/manifest.json`, and one a split, `<set>/train/manifest.json`, with its shards.
 
-They may come from anywhere, so nothing in them is believed unseen: a name is a name and no way to another folder.
+That of the set holds the samples of each split, the configuration's hash and, where files of its own lie beside the
+splits, as `latents.json` of a latent set does, their SHA-256: `"files": {"latents.json": ...}` (`further_files.py`).
+Manifests may come from anywhere, so nothing in them is believed unseen: a name is a name and no way to another folder.
 """
 
 import re

@@ -174,14 +174,18 @@ VERDICTS = pa.schema([CLIP_ID, field("rejected_by", pa.list_(pa.string()), "ever
 
 SAMPLE = pa.schema(
     [
-        field("key", pa.string(), "the clip's id; names the members of the tar"),
+        field(
+            "key", pa.string(), "the clip's id, or that of a picture that a user brought; names the members of the tar"
+        ),
         VIDEO_ID,
         field("captions", pa.list_(CAPTION), "every caption of the clip; the txt member holds the first"),
-        field("fps", pa.float64(), "frames a second of the packed video", "1/s"),
-        field("num_frames", pa.int32(), "frames of the packed video", "frames"),
-        field("duration_s", pa.float64(), "length of the clip in the source", "s"),
-        field("width", pa.int32(), "of the packed video", "px"),
-        field("height", pa.int32(), "of the packed video", "px"),
+        field("fps", pa.float64(), "frames a second of the packed video; null of a picture", "1/s"),
+        field("num_frames", pa.int32(), "frames of the packed video; 1 of a picture", "frames"),
+        field(
+            "duration_s", pa.float64(), "length of the clip in the source; null of a picture that a user brought", "s"
+        ),
+        field("width", pa.int32(), "of the packed video or picture", "px"),
+        field("height", pa.int32(), "of the packed video or picture", "px"),
         field("scores", pa.map_(pa.string(), pa.float32()), "every numeric score of the clip by column name"),
         field(
             "motion_bucket",
@@ -192,11 +196,23 @@ SAMPLE = pa.schema(
         field(
             "bucket",
             pa.string(),
-            "frames x height x width @ frames a second of the bucket it was packed for, as 16x320x576@8; null without",
+            "frames x height x width @ frames a second of the bucket it was packed for, as 16x320x576@8, or 1x320x576"
+            " of pictures; null without",
         ),
-        field("path", pa.string(), "the source file"),
+        field("path", pa.string(), "the source file; <tar>!<member> where a picture lay in a tar"),
         *SPAN,
-        field("made_by", pa.string(), "copy, encode, or encode: and why its packets could not be copied"),
+        field(
+            "made_by",
+            pa.string(),
+            "copy; encode; encode: and why its packets could not be copied; image: and which frame; brought: a user's"
+            " picture as it was",
+        ),
+        field(
+            "audio",
+            pa.string(),
+            "codec of the sound in the packed video, as aac; none: the clip has no sound; dropped: and why, where its"
+            " sound was left out; null where sound was not asked for",
+        ),
         field("config_hash", pa.string(), "hash of the configuration that made the sample"),
         field(
             "score_configs",
@@ -220,6 +236,14 @@ INDEX = pa.schema(
 
 FAILURES = pa.schema([CLIP_ID, field("error", pa.string(), "why the kept clip could not be packed")])
 
+PICTURE_FAILURES = pa.schema(
+    [
+        field("path", pa.string(), "the picture, as the user named it; <tar>!<member> in a tar"),
+        field("video_id", pa.string(), "20 hex digits over its bytes; null where it was not to be had"),
+        field("error", pa.string(), "why it was not packed, or whose copy it is"),
+    ]
+)
+
 TABLES = {
     "inputs": INPUTS,
     "videos": VIDEOS,
@@ -230,6 +254,7 @@ TABLES = {
     "verdicts/<set>": VERDICTS,
     "shards/<set>/<split>": INDEX,
     "shards/<set>/failures": FAILURES,
+    "<pictures>/failures": PICTURE_FAILURES,
 }
 
 

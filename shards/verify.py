@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from shards.check_sample import Decode
 from shards.check_tar import check_tar
+from shards.further_files import file_faults
 from shards.index import read_index
 from shards.manifest import MANIFEST, read_manifest, split_folders
 from shards.places import Place, reaching
@@ -55,8 +56,16 @@ def verify(root: Place, decode: Decode = "first") -> Iterator[Checked]:
             yield Checked(label + name, problem=Problem(f"{MANIFEST} does not list it"))
         for shard in shards:
             yield _check_shard(folder, label + shard["name"], shard, keys, decode)
-    if "" not in folders and (problem := _difference(read_json(root / MANIFEST), manifests)):
+    if "" not in folders:
+        yield from _check_root(root, read_json(root / MANIFEST), manifests)
+
+
+def _check_root(root: Place, told: dict, manifests: dict[str, dict]) -> Iterator[Checked]:
+    """The manifest of the set, and the files beside its shards that it lists."""
+    if problem := _difference(told, manifests):
         yield Checked(MANIFEST, problem=problem)
+    for name, fault in file_faults(root, told):
+        yield Checked(name, problem=Problem(fault))
 
 
 def _unlisted(folder: Place, names: set[str]) -> list[str]:

@@ -3,15 +3,15 @@
 The index comes last, so a shard whose index stands is whole. Equal samples give equal bytes.
 """
 
-import hashlib
 import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 from zlib import crc32
 
 import pyarrow as pa
 
+from shards.further_files import sha256_of
 from shards.manifest import MANIFEST, generation_of
 from shards.places import Place
 from shards.sample import Sample, index_row
@@ -104,11 +104,6 @@ def _describe(index: Place, known: dict) -> dict:
     if not tar.exists():
         raise ValueError(f"{tar} is missing though its index stands; remove {index} and pack again")
     about = {"name": tar.stem, "generation": generation_of(tar.stem), "num_samples": num_rows(index)}
-    about |= {"size_bytes": tar.stat().st_size, "index_sha256": _sha256(index)}
+    about |= {"size_bytes": tar.stat().st_size, "index_sha256": sha256_of(index)}
     is_known = all(known.get(key) == value for key, value in about.items())
-    return about | {"sha256": known["sha256"] if is_known else _sha256(tar)}
-
-
-def _sha256(path: Place) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
+    return about | {"sha256": known["sha256"] if is_known else sha256_of(tar)}

@@ -27,6 +27,7 @@ def make_sample(number: int, video: bytes | None = None, **fields: object) -> Sa
         "time_base_den": 25,
         "config_hash": "c0ffee",
         "made_by": "encode",
+        "audio": None,
         "score_configs": {"motion": "5c0ffee"},
     } | fields
     return Sample(key, bytes([number % 256]) * (600 + number) if video is None else video, meta)

@@ -1,18 +1,16 @@
 import random
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from handmade import put_clips, put_scores
+from stand_in import Sum
 
 from curation import dedup
 from curation.duplicates.config import DedupConfig, PerceptualConfig, SemanticConfig
-from curation.scorer import Score, Scorer
 from curation.scorers.fingerprint import Fingerprint
 from curation.scorers.openclip import OpenClip
 from curation.tables import Corpus
-from shards.schema import field
 
 SCORERS = {"fingerprint": Fingerprint(), "openclip": OpenClip(model="any")}
 ALL_KINDS = DedupConfig(perceptual=PerceptualConfig(), semantic=SemanticConfig(epsilon=0.05))
@@ -232,37 +230,12 @@ def test_what_it_was_made_from_tells_settings_and_scorers():
     assert all(other != made for other in others)
 
 
-@dataclass(frozen=True)
-class Reader(Scorer):
-    """Makes a number of another column; its weights cannot be told where it has a fault."""
-
-    column: str
-    of: str
-    fault: str = ""
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        return (self.of,)
-
-    @property
-    def writes(self) -> pa.Schema:
-        return pa.schema([field(self.column, pa.float32(), "a number")])
-
-    def weights(self) -> dict:
-        if self.fault:
-            raise ValueError(self.fault)
-        return {}
-
-    def build(self) -> Score:
-        raise NotImplementedError
-
-
 def test_a_scorer_that_it_does_not_read_is_none_of_its_business():
     exact = DedupConfig()
     wrong = {
-        "wrong": Reader("w", "clip_embedding", fault="no such model"),
-        "a": Reader("a", "b"),
-        "b": Reader("b", "a"),
+        "wrong": Sum("w", "clip_embedding", weighs="such model"),
+        "a": Sum("a", "b"),
+        "b": Sum("b", "a"),
     }
     assert dedup.description(exact, SCORERS) == dedup.description(exact, {}) == dedup.description(exact, wrong)
     assert dedup.description(ALL_KINDS, SCORERS | wrong) == dedup.description(ALL_KINDS, SCORERS)
@@ -271,7 +244,7 @@ def test_a_scorer_that_it_does_not_read_is_none_of_its_business():
 
 
 def test_what_a_scorer_that_it_reads_was_made_from_is_told_too():
-    chain = {"c": Reader("c", "b"), "b": Reader("b", "a"), "a": Reader("a", "num_frames")}
+    chain = {"c": Sum("c", "b"), "b": Sum("b", "a"), "a": Sum("a", "num_frames")}
     made = dedup.description(DedupConfig(rank=["c"]), chain)
     assert isinstance(made, dict) and list(made["made_from"]) == ["scores/c"]
-    assert dedup.description(DedupConfig(rank=["c"]), chain | {"a": Reader("a", "height")}) != made
+    assert dedup.description(DedupConfig(rank=["c"]), chain | {"a": Sum("a", "height")}) != made

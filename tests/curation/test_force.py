@@ -1,10 +1,8 @@
 """Which tables FORCE moves aside: those of the job, and those built on them, no other."""
 
-from dataclasses import dataclass
-
-import pyarrow as pa
 import pytest
 from handmade import put_clips, put_dedup, put_scores
+from stand_in import Sum
 
 from curation import dedup
 from curation.config import CurateConfig
@@ -12,38 +10,17 @@ from curation.duplicates.config import DedupConfig
 from curation.force import force
 from curation.guard import claim
 from curation.score_order import describe_tables
-from curation.scorer import Score, Scorer
+from curation.scorer import Scorer
 from curation.tables import Corpus
-from shards.schema import CAPTIONS, field
-
-
-@dataclass(frozen=True)
-class Number(Scorer):
-    """Makes a number of a column."""
-
-    column: str
-    of: str
-    plus: int = 0
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        return (self.of,)
-
-    @property
-    def writes(self) -> pa.Schema:
-        return pa.schema([field(self.column, pa.float32(), "a number")])
-
-    def build(self) -> Score:
-        raise NotImplementedError
-
+from shards.schema import CAPTIONS
 
 # `match` looks at captions, `fit` at what `match` wrote, `size` at neither.
 SCORERS: dict[str, Scorer] = {
-    "match": Number("match", "captions"),
-    "fit": Number("fit", "match"),
-    "size": Number("size", "width"),
+    "match": Sum("match", "captions"),
+    "fit": Sum("fit", "match"),
+    "size": Sum("size", "width"),
 }
-BIGGER: dict[str, Scorer] = SCORERS | {"size": Number("size", "width", plus=1)}
+BIGGER: dict[str, Scorer] = SCORERS | {"size": Sum("size", "width", plus=5)}
 BY_SIZE, BY_FIT = DedupConfig(rank=["size"]), DedupConfig(rank=["fit"])
 
 

@@ -12,6 +12,7 @@ from handmade import put_dedup
 from test_pack import CONFIG, Made, video_id
 
 from curation import accounts, funnel, pack
+from curation.config import RuleSet
 from curation.force import force
 from curation.generations import CHOSEN
 from curation.pack_worker import PackWorker
@@ -223,7 +224,7 @@ def test_force_takes_the_sets_that_cannot_grow(second, tmp_path):
     made = clone(second, tmp_path / "out")
     shutil.copytree(made.folder, made.corpus.folder("shards/other"))
     shutil.copytree(made.corpus.folder("verdicts/hq"), made.corpus.folder("verdicts/other"))
-    sets = replace(CONFIG, sets={"hq": None, "other": None})
+    sets = replace(CONFIG, sets={"hq": RuleSet(), "other": RuleSet()})
     for name in sets.sets:
         record = {"config": pack.describe(made.corpus, CONFIG, name)}
         write_json(made.corpus.folder(f"shards/{name}") / "config.json", record)

@@ -1,5 +1,6 @@
 """Killed with -9 again and again, curation ends with the bytes of an unbroken run."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -12,7 +13,11 @@ from curation.demo.config import DemoConfig
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 TABLES = ("inputs", "videos", "clips", "captions", "proxies", "scores", "verdicts", "shards", "stats")
-SMALL = ("--inputs.part_max_videos", "2", "--pack.samples_per_shard", "4")
+SMALL = ("--inputs.part_max_videos", "2", "--pack.samples_per_shard", "2")
+# What workers on Ray have at hand when their driver is killed they may finish: at most the tars of one set, so that
+# those of another are left after the last kill.
+KILLED_AFTER = ("videos/part-*.parquet", "scores/*/part-*.parquet", "shards/*/*/*.tar", "shards/*/*/*.tar")
+LAST = "stats/funnel.parquet"
 
 
 def start(footage: Path, out: Path, engine: str) -> subprocess.Popen:
@@ -26,27 +31,24 @@ def content(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in files}
 
 
-def wait_for_more(process: subprocess.Popen, out: Path, seconds: float) -> None:
-    """Until one more part than before stands, and a moment longer; at most until the end."""
-    before = len(list(out.rglob("part-*.parquet")))
-    while len(list(out.rglob("part-*.parquet"))) <= before and process.poll() is None:
-        time.sleep(0.05)
-    time.sleep(seconds)
+def wait_for_more(process: subprocess.Popen, out: Path, files: str) -> None:
+    """Until one more of these files than before stands; at most until the end."""
+    before = len(list(out.glob(files)))
+    while len(list(out.glob(files))) <= before and process.poll() is None:
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("engine", ["local", "ray"])
 def test_killed_runs_end_as_an_unbroken_one(tmp_path_factory, tmp_path, engine):
     footage = render_corpus_once(tmp_path_factory, DemoConfig(seed=5, num_videos=8, scenes_per_video=4, workers=2))
     assert curate_demo(footage, tmp_path / "whole", *SMALL) == 0
-    num_killed = 0
-    for kill in range(4):
-        process = start(footage, tmp_path / "broken", engine)
-        wait_for_more(process, tmp_path / "broken", 0.3 * kill)
-        num_killed += process.poll() is None
+    out = tmp_path / "broken"
+    for files in KILLED_AFTER:
+        process = start(footage, out, engine)
+        wait_for_more(process, out, files)
         process.kill()
-        process.wait()
-    # What the workers of a killed run on Ray had at hand they may finish, so the last runs may come to their end.
-    assert num_killed >= 2
-    assert curate_demo(footage, tmp_path / "broken", *SMALL) == 0
-    whole, broken = content(tmp_path / "whole"), content(tmp_path / "broken")
+        assert process.wait() == -signal.SIGKILL, f"it ended before one more of {files} was seen"
+        assert not (out / LAST).exists(), "it had no work left"
+    assert curate_demo(footage, out, *SMALL) == 0
+    whole, broken = content(tmp_path / "whole"), content(out)
     assert sorted(whole) == sorted(broken) and [name for name in whole if whole[name] != broken[name]] == []

@@ -1,11 +1,10 @@
 """The jobs `score` to `filter`: what stands is left, what is new is done in order, and what has changed is refused."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import pyarrow as pa
 import pytest
 from handmade import VIDEO, put_clips, put_videos, split_video
+from stand_in import Sum
 
 from curation.config import CurateConfig, RuleSet, SplitConfig
 from curation.duplicates.config import DedupConfig
@@ -13,37 +12,10 @@ from curation.engine import Engine
 from curation.guard import ConfigChanged, claim, describe
 from curation.jobs import Curation
 from curation.progress import Screen
-from curation.scorer import Score, Scorer
+from curation.scorer import Scorer
 from curation.tables import Corpus
-from shards.schema import CAPTIONS, field
+from shards.schema import CAPTIONS
 from shards.store import move_folder
-
-
-@dataclass(frozen=True)
-class Sum(Scorer):
-    """Adds a number to a column."""
-
-    column: str
-    of: str
-    plus: int = 1
-    needs: str = ""
-    reads_frames = False
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        return (self.of,)
-
-    @property
-    def writes(self) -> pa.Schema:
-        return pa.schema([field(self.column, pa.int64(), "a sum")])
-
-    def prepare(self) -> None:
-        if self.needs:
-            raise ValueError(f"there is no {self.needs}")
-
-    def build(self) -> Score:
-        return lambda table, frames: {self.column: [value + self.plus for value in table[self.of].to_pylist()]}
-
 
 CHAIN = {"c": Sum("c", "b"), "b": Sum("b", "a"), "a": Sum("a", "num_frames")}
 

@@ -113,7 +113,7 @@ class Made:
         done = {}
         parts = pack.plan(self.corpus, config, "hq")
         engine = Engine("local", None, self.corpus.root / "journal")
-        engine.run("pack", pack.PackTask(self.corpus, config.pack, "hq"), parts, done.__setitem__)
+        engine.run("pack", pack.PackTask(self.corpus, config.pack_of("hq"), "hq"), parts, done.__setitem__)
         if parts:
             pack.finish(self.corpus, "hq")
         return done
@@ -184,6 +184,7 @@ def test_a_sample_holds_exactly_the_frames_and_the_facts_of_its_clip(packed):
             "path": str(packed.films / f"{number}.mp4"),
             "config_hash": sample.meta["config_hash"],
             "made_by": "encode",
+            "audio": None,
             "motion_bucket": MOTION_BUCKETS[k],
             "bucket": None,
             "score_configs": {"motion": "", "dedup": ""},

@@ -57,7 +57,7 @@ def test_what_can_be_copied_is_and_the_rest_is_encoded(made):
                 wanted, way = copy_clip(path, *edges, len(shown)), "copy"
             except NotCopyable:
                 wanted, way = cut_clip(path, *edges, encode_settings(config.pack)), "encode"
-            assert video == wanted.video
+            assert video == wanted.content
             assert samples[row["clip_id"]].meta["num_frames"] == len(shown)
             ways.append(way)
     assert set(ways[:3]) == {"copy", "encode"} and ways[2] == "encode", "the last clip starts on no keyframe"
@@ -136,9 +136,22 @@ def test_sound_comes_with_copied_and_with_encoded_clips(tmp_path, first):
     assert silent.made_by == ("copy" if first == 10 else "encode: it starts on no keyframe") == loud.made_by
     kinds = []
     for clip in (silent, loud):
-        with av.open(io.BytesIO(clip.video)) as container:
+        with av.open(io.BytesIO(clip.content)) as container:
             kinds.append([stream.type for stream in container.streams])
-    assert kinds == [["video"], ["video", "audio"]]
+    assert kinds == [["video"], ["video", "audio"]] and (silent.audio, loud.audio) == (None, "aac")
+
+
+def test_sound_that_is_lost_is_told_in_the_sample_and_counted(tmp_path, caplog):
+    films = tmp_path / "films"
+    films.mkdir()
+    for number, codec in enumerate(("pcm_s16le", "aac")):
+        write_with_sound(tmp_path / f"{number}.mkv", codec).rename(films / f"{number}.mp4")
+    made = Made(tmp_path / "out", films, 3)
+    counts = made.pack(CurateConfig(scorers=MOTION, pack=pack_config(audio="copy")))
+    told = {sample.meta["video_id"]: sample.meta["audio"] for sample in by_key(made).values()}
+    assert [told[key] for key in sorted(told)] == ["dropped: mp4 cannot hold pcm_s16le", "aac", "none"]
+    assert sum(part["lost their sound"] for part in counts.values()) == 3
+    assert "3 clips LOST THEIR SOUND: 3 mp4 cannot hold pcm_s16le" in caplog.text
 
 
 WRONG = [

@@ -63,7 +63,7 @@ def test_a_second_run_does_no_work_and_says_so(footage, curated, capsys):
     before = {path: path.stat().st_mtime_ns for path in (curated / "shards").rglob("*.tar")}
     before |= {path: path.stat().st_mtime_ns for path in (curated / "scores").rglob("*.parquet")}
     assert curate(footage, curated) == 0
-    assert capsys.readouterr().out.count("nothing to do") == 5  # split, score, dedup, and pack of two sets
+    assert capsys.readouterr().out.count("nothing to do") == 6  # split, score, dedup, and pack of three sets
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 

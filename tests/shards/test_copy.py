@@ -65,7 +65,7 @@ def pixels(frames):
 def prove(film, first, last):
     """The copy of a span has its frames bit for bit, at their times, lying as they lay, and lasts as long."""
     clip = film.copy(first, last)
-    copied, wanted = Film("", clip.video), film.frames[first:last]
+    copied, wanted = Film("", clip.content), film.frames[first:last]
     for one, other in zip(pixels(copied.frames), pixels(wanted), strict=True):
         assert np.array_equal(one, other)
     start, end = film.span(first, last)
@@ -81,7 +81,7 @@ def prove(film, first, last):
     assert clip.num_frames == clip.num_source_frames == last - first and clip.made_by == "copy"
     seconds = (end - start) * film.time_base
     assert clip.fps == pytest.approx(float((last - first) / seconds))
-    with av.open(io.BytesIO(clip.video)) as container:
+    with av.open(io.BytesIO(clip.content)) as container:
         assert [stream.type for stream in container.streams] == ["video"]
         stream = container.streams.video[0]
         assert stream.duration * stream.time_base == seconds
@@ -98,7 +98,7 @@ def test_from_keyframe_to_keyframe_exactly_the_frames_come_out(tmp_path, stream)
     for first, last in [(0, 8), (8, 24), (16, 30), (0, 30)]:
         clip = prove(film, first, last)
         assert film.copy(first, last) == clip, "equal bytes"
-    assert 0 < clip.video.find(b"moov") < clip.video.find(b"mdat") and b"Lavf" not in clip.video
+    assert 0 < clip.content.find(b"moov") < clip.content.find(b"mdat") and b"Lavf" not in clip.content
 
 
 @pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])
@@ -114,8 +114,8 @@ def test_the_end_of_a_last_frame_is_that_of_the_span(tmp_path):
     film = Film(write_video(tmp_path / "a.mp4", noise_scene(2, 16), bf="0", **H264))
     film.ends[-1] += 12345
     clip = prove(film, 8, 16)
-    *_, last = Film("", clip.video).frames
-    with open_video(clip.video) as video:
+    *_, last = Film("", clip.content).frames
+    with open_video(clip.content) as video:
         assert last.raw.duration * video.info.time_base == (film.ends[-1] - film.pts[-1]) * film.time_base
 
 

@@ -32,6 +32,7 @@ def root(tmp_path_factory):
             captions=[] if n < 2 else [{"text": "a", "source": "me"}, {"text": "b", "source": None}],
             scores={"motion": float(n)} | ({"sharp": 2.5} if n == 3 else {}),
             width=96 if n < 7 else 64,
+            audio=[None, "none", "aac"][min(n, 2)],
             score_configs={"motion": "beef" if n else "cafe"},
         )
         for n in range(8)
@@ -57,6 +58,7 @@ def test_the_numbers_are_those_of_the_samples(root):
     assert rows["fps"] == ["10", "24", "24", "24", "30", "30"]
     assert rows["motion_bucket"][:2] == ["9", "0"] and rows["motion_bucket"][-1] == "70"
     assert rows["96x64"] == ["9"] and rows["64x64"] == ["1"]
+    assert rows["aac"] == ["6"] and rows["none"] == ["1"]
     assert rows["me"] == ["8"] and rows["unnamed"] == ["6"]
     assert rows["sharp"] == ["1", "2.5", "2.5", "2.5"]
     assert "beef, cafe" in next(line for line in lines if line.startswith("motion  ") and "beef" in line)

@@ -28,7 +28,7 @@ def cut(path, first, last, settings=PLAIN):
 
 def decoded(clip):
     """(seconds, frame) of a packed video, as any reader sees them."""
-    with av.open(io.BytesIO(clip.video)) as container:
+    with av.open(io.BytesIO(clip.content)) as container:
         stream = container.streams.video[0]
         return [(frame.pts * stream.time_base, frame) for frame in container.decode(stream)]
 
@@ -83,12 +83,12 @@ def test_equal_input_gives_equal_bytes(tmp_path):
         filler = np.random.default_rng(size).integers(0, 255, size, np.uint8)
         clips.append(cut(path, 4, 26))
         del filler
-    assert len({clip.video for clip in clips}) == 1
-    assert b"Lavf" not in clips[0].video, "no version of the muxer in the bytes"
+    assert len({clip.content for clip in clips}) == 1
+    assert b"Lavf" not in clips[0].content, "no version of the muxer in the bytes"
 
 
 def test_the_index_of_the_mp4_stands_in_front(tmp_path):
-    video = cut(write_video(tmp_path / "a.mp4", [numbered_frame(k) for k in range(5)]), 0, 5).video
+    video = cut(write_video(tmp_path / "a.mp4", [numbered_frame(k) for k in range(5)]), 0, 5).content
     assert 0 < video.find(b"moov") < video.find(b"mdat")
 
 
@@ -151,7 +151,7 @@ def test_other_encoders_keep_the_frames_and_the_bytes(tmp_path, settings):
 
 def test_a_number_says_how_good_it_is(tmp_path):
     path = write_video(tmp_path / "a.mp4", noise_scene(1, 10))
-    sizes = [len(cut(path, 0, 10, EncodeSettings(crf=crf)).video) for crf in (10, 25, 40)]
+    sizes = [len(cut(path, 0, 10, EncodeSettings(crf=crf)).content) for crf in (10, 25, 40)]
     assert sizes == sorted(sizes, reverse=True)
 
 
@@ -179,7 +179,7 @@ def test_a_variable_rate_becomes_even(tmp_path):
     clip = cut(path, 2, 8, EncodeSettings(fps=8.0))  # 200 to 1500 ms, from 0.125 to 0.125 s
     assert numbers(clip) == [2, 3, 3, 4, 4, 4, 6, 7, 7, 7, 7]
     assert clip.num_source_frames == 6 and clip.num_frames == 11
-    with av.open(io.BytesIO(clip.video)) as container:
+    with av.open(io.BytesIO(clip.content)) as container:
         stream = container.streams.video[0]
         assert stream.duration * stream.time_base == Fraction(11, 8) and stream.average_rate == 8
 

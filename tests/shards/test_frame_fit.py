@@ -86,7 +86,7 @@ def test_bars_are_cut_off_before_scaling(tmp_path, turn, mirrored):
     settings = EncodeSettings(short_side_px=32)
     clip = cut_clip(str(path), 0, 2 * pts[-1] - pts[-2], settings, crop=Crop(0, 0.25, 1, 0.75))
     assert (clip.width, clip.height) == (48, 32)
-    with open_video(clip.video) as video:
+    with open_video(clip.content) as video:
         (first, *_) = (frame.rgb(48, 32).astype(int) for frame in video.frames())
     assert first[:14, :, 2].min() > 150 and first[18:, :, 0].min() > 150 and first[0].sum(-1).min() > 150
 

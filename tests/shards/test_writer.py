@@ -43,7 +43,7 @@ def test_plain_webdataset_reads_a_shard(tmp_path):
 
     path = write_video(tmp_path / "a.mp4", [numbered_frame(k) for k in range(6)])
     clip = cut_clip(str(path), 0, 10**6, EncodeSettings())
-    samples = [make_sample(0, video=clip.video), make_sample(1, video=clip.video)]
+    samples = [make_sample(0, video=clip.content), make_sample(1, video=clip.content)]
     write_shard(tmp_path / "00000.tar", samples)
     # `decode()` leaves mp4 to handlers that one adds; json and txt it knows.
     read = list(webdataset.WebDataset(str(tmp_path / "00000.tar"), shardshuffle=False).decode())
