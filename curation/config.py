@@ -150,7 +150,9 @@ class PackConfig:
     """How kept clips become WebDataset shards."""
 
     samples_per_shard: int = 256
-    """Samples in one tar."""
+    """A tar is closed at this many samples ..."""
+    shard_bytes: int = 2**30
+    """... or before they have more bytes than this, whichever comes first."""
     val_share: float = 0.02
     """Share of videos whose clips go to `val`, chosen by hash; videos that share duplicates go together."""
     seed: int = 0
@@ -192,7 +194,7 @@ class PackConfig:
     """Score by whose rank among all clips of the corpus a sample gets its `motion_bucket`; null for none."""
 
     def __post_init__(self) -> None:
-        for key in ("gop_frames", "encoder_threads"):
+        for key in ("gop_frames", "encoder_threads", "shard_bytes"):
             need(getattr(self, key) >= 1, f"pack.{key}", "must be at least 1")
         for key in ("short_side_px", "fps", "crop_bars"):
             copies = self.mode == "copy" and getattr(self, key)

@@ -25,7 +25,7 @@ from shards.sample import MAPS, Sample
 from shards.schema import FAILURES, from_rows
 from shards.store import parquet_file, write_table
 from shards.video import VideoError
-from shards.writer import write_shard
+from shards.writer import write_shards
 
 
 def encode_settings(config: PackConfig) -> EncodeSettings:
@@ -119,10 +119,10 @@ class PackWorker(PartWorker):
         self._child = Child(limits.wall_s, limits.attempts, memory_bytes=limits.memory_bytes)
 
     def run(self, part: str) -> Counts:
-        """Writes the shard and lists the clips that failed; the index comes last."""
+        """Writes the shard, or several, and lists the clips that failed; the first index comes last."""
         with parquet_file(self._files.plan(part)) as plan:
             rows = plan.read().to_pylist()
-        index = write_shard(self._files.tar(part), self._samples(part, rows))
+        index = write_shards(self._files.tar(part), self._samples(part, rows), self._config.shard_bytes)
         counts: Counts = {"packed": len(index), "failed": len(rows) - len(index), "retried": self._child.take_retried()}
         if self._config.mode == "copy":
             counts["copied"] = index["made_by"].to_pylist().count("copy")

@@ -15,7 +15,7 @@ from shards.store import read_json
 MANIFEST = "manifest.json"
 SPLITS = ("train", "val")
 MAX_GENERATIONS = 1000
-GENERATION = re.compile(r"g(\d{3})-\d+")
+GENERATION = re.compile(r"g(\d{3})-\d+(_\d+)?")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 NEXT = "pack the set again, with FORCE=pack"
 

@@ -41,13 +41,56 @@ def write_shard(path: Place, samples: Iterable[Sample]) -> pa.Table:
         ValueError: two samples have one key, or a sample does not fit the schema.
         OSError: the disk is full or cannot be written; nothing then stands under `path`.
     """
+    index = _write_without_index(path, samples)
+    write_table(index_path(path), index, INDEX)
+    return index
+
+
+def write_shards(path: Place, samples: Iterable[Sample], shard_bytes: int) -> pa.Table:
+    """Writes as many shards as are needed, each closed before what its samples hold passes a number of bytes.
+
+    Args:
+        path: of the first; further ones are `00000_01.tar` and so on. The first one's index comes last of all, so that
+            all stand where it does.
+        samples: taken one by one; exhausted before that index is written.
+        shard_bytes: a single sample may have more.
+
+    Returns:
+        The index of all, of `schema.INDEX`.
+
+    Raises:
+        ValueError: as `write_shard`.
+        OSError: as `write_shard`.
+    """
+    runs = _runs(iter(samples), shard_bytes)
+    first = _write_without_index(path, next(runs, ()))
+    others = [write_shard(path.with_name(f"{path.stem}_{k:02d}.tar"), run) for k, run in enumerate(runs, 1)]
+    write_table(index_path(path), first, INDEX)
+    return pa.concat_tables([first, *others])
+
+
+def _runs(samples: Iterator[Sample], most: int) -> Iterator[Iterator[Sample]]:
+    """Samples in runs of at most so many bytes; each run is to be taken to its end before the next."""
+    following = next(samples, None)
+
+    def run() -> Iterator[Sample]:
+        nonlocal following
+        size = 0
+        while following is not None and (not size or size + len(following.content) <= most):
+            size += len(following.content)
+            yield following
+            following = next(samples, None)
+
+    while following is not None:
+        yield run()
+
+
+def _write_without_index(path: Place, samples: Iterable[Sample]) -> pa.Table:
     index_path(path).unlink(missing_ok=True)  # of an older tar, and so no longer true
     with atomic_path(path) as temporary:
         metas = _write_tar(temporary, samples)
         rows = zip(metas, _members(temporary, [meta["key"] for meta in metas]), strict=True)
-        index = from_rows([index_row(meta, members) for meta, members in rows], INDEX)
-    write_table(index_path(path), index, INDEX)
-    return index
+        return from_rows([index_row(meta, members) for meta, members in rows], INDEX)
 
 
 def _write_tar(path: Path, samples: Iterable[Sample]) -> list[dict]:

@@ -24,6 +24,7 @@ from curation.tables import Corpus, part_name
 from shards.reader import ShardSet
 from shards.schema import CAPTIONS, CLIPS, INPUTS, VERDICTS, VIDEOS
 from shards.store import write_json
+from shards.verify import verify
 from shards.video import VideoError, open_video
 
 CLIPS_A_VIDEO = 3
@@ -266,6 +267,22 @@ def test_a_run_that_is_killed_goes_on_where_it_stopped(packed, tmp_path, monkeyp
     monkeypatch.undo()
     assert set(made.pack()) == set(packed.counts) - set(done)
     assert made.files() == packed.files()
+
+
+def test_shards_have_no_more_bytes_than_wanted(packed, tmp_path):
+    made = copy(packed, tmp_path)
+    shutil.rmtree(made.folder)
+    sizes = {s.key: len(s.content) for split in ("train", "val") for s in packed.samples(split)}
+    most = 2 * max(sizes.values())
+    made.pack(replace(CONFIG, pack=replace(CONFIG.pack, shard_bytes=most)))
+    assert {s.key for split in ("train", "val") for s in made.samples(split)} == set(sizes)
+    assert [checked for checked in verify(made.folder, "all") if checked.problem] == []
+    shards = ShardSet(made.folder / "train")
+    names = [shard["name"] for shard in shards.manifest["shards"]]
+    assert "00000_01" in names and len(names) > len(ShardSet(packed.folder / "train").manifest["shards"])
+    ends = shards.shard_sizes.cumsum().tolist()
+    held = [sum(sizes[key] for key in shards.keys[a:b]) for a, b in zip([0, *ends], ends, strict=False)]
+    assert max(held) <= most
 
 
 def test_a_clip_that_fails_is_listed_and_the_rest_goes_on(packed, tmp_path, caplog):

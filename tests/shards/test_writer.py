@@ -13,8 +13,10 @@ from footage import number_of, numbered_frame, write_video
 from samples import make_sample
 
 from shards.encode import EncodeSettings, cut_clip
+from shards.manifest import generation_of
+from shards.reader import ShardSet
 from shards.schema import INDEX, SCHEMA_VERSION
-from shards.writer import index_path, write_manifest, write_shard
+from shards.writer import index_path, write_manifest, write_shard, write_shards
 
 
 def names(folder):
@@ -148,3 +150,44 @@ def test_the_manifest_sums_up_the_shards(tmp_path):
 def test_no_shards_at_all_is_a_set_too(tmp_path):
     manifest = write_manifest(tmp_path / "val", "c0ffee")
     assert (manifest["num_samples"], manifest["shards"]) == (0, [])
+
+
+def test_a_shard_of_too_many_bytes_becomes_several(tmp_path):
+    samples = [make_sample(number) for number in range(7)]  # of 600 to 606 bytes
+    index = write_shards(tmp_path / "00003.tar", iter(samples), 1300)
+    assert index["key"].to_pylist() == [sample.key for sample in samples]
+    assert sorted(path.name for path in tmp_path.glob("*.tar")) == [
+        f"00003{end}.tar" for end in ("", "_01", "_02", "_03")
+    ]
+    assert [shard["num_samples"] for shard in write_manifest(tmp_path, "c0ffee")["shards"]] == [2, 2, 2, 1]
+    read = ShardSet(tmp_path)
+    assert [read.read(i) for i in range(7)] == samples
+    assert generation_of("g012-00003_01") == 12
+
+
+def test_a_sample_larger_than_a_shard_has_one_of_its_own_and_none_makes_an_empty_one(tmp_path):
+    write_shards(tmp_path / "a" / "00000.tar", [make_sample(0), make_sample(1)], 1)
+    assert [shard["num_samples"] for shard in write_manifest(tmp_path / "a", "c0ffee")["shards"]] == [1, 1]
+    assert len(write_shards(tmp_path / "b" / "00000.tar", [], 1)) == 0
+    assert (tmp_path / "b" / "00000.parquet").exists()
+
+
+def test_the_first_index_comes_last(tmp_path):
+    seen = []
+
+    def samples():
+        for number in range(4):
+            yield make_sample(number)
+        seen.extend(path.name for path in tmp_path.glob("*.parquet"))
+
+    write_shards(tmp_path / "00000.tar", samples(), 1300)
+    assert seen == []
+    (tmp_path / "00000.parquet").unlink()
+
+    def broken():
+        yield from (make_sample(number) for number in range(3))
+        raise OSError("the disk")
+
+    with pytest.raises(OSError, match="the disk"):
+        write_shards(tmp_path / "00000.tar", broken(), 1300)
+    assert not (tmp_path / "00000.parquet").exists()
