@@ -1,7 +1,9 @@
-"""Reads the index of a shard, the Parquet beside its tar, once it is the one that the manifest lists."""
+"""The index of a shard, the Parquet beside its tar: read, once it is the one that the manifest lists, and asked."""
 
 import hashlib
+from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -34,6 +36,44 @@ def read_index(path: Place, shard: dict) -> pa.Table:
     if _has_holes(table):
         raise ValueError(f"{path} is no index: a key, or the place of a member, is null; pack again")
     return table
+
+
+@dataclass(frozen=True)
+class MemberPlace:
+    """Where a member's bytes lie in its tar."""
+
+    extension: str
+    start: int
+    end: int
+    crc32: int
+
+
+class MemberPlaces:
+    """The members of every sample, as views of the index: quicker to ask than a table, and no copy of it."""
+
+    def __init__(self, index: pa.Table) -> None:
+        """Args: index: of `schema.INDEX`."""
+        chunks = index["members"].chunks
+        self._ends = np.cumsum([len(chunk) for chunk in chunks])
+        self._chunks = [_views(chunk) for chunk in chunks]
+
+    def of(self, i: int) -> list[MemberPlace]:
+        """Those of sample `i`, 0 <= i < number of samples."""
+        c = int(self._ends.searchsorted(i, side="right"))
+        firsts, extensions, offsets, sizes, crcs = self._chunks[c]
+        row = i - int(self._ends[c]) + len(firsts) - 1
+        first, last = firsts.item(row), firsts.item(row + 1)
+        return [
+            MemberPlace(extensions[k].as_py(), offsets.item(k), offsets.item(k) + sizes.item(k), crcs.item(k))
+            for k in range(first, last)
+        ]
+
+
+def _views(members: pa.ListArray) -> tuple[np.ndarray, pa.Array, np.ndarray, np.ndarray, np.ndarray]:
+    """Of which member each sample's begin, with the end of all; and of all members the fields of `schema.MEMBER`."""
+    extensions, *numbers = (members.values.field(k) for k in range(members.values.type.num_fields))
+    offsets, sizes, crcs = (values.to_numpy() for values in numbers)
+    return members.offsets.to_numpy(), extensions, offsets, sizes, crcs
 
 
 def _has_holes(table: pa.Table) -> bool:

@@ -12,7 +12,7 @@ from zlib import crc32
 import numpy as np
 import pyarrow as pa
 
-from shards.index import read_index
+from shards.index import MemberPlace, MemberPlaces, read_index
 from shards.manifest import MANIFEST, read_manifest
 from shards.order import raw_bits
 from shards.places import Place, reaching
@@ -43,7 +43,7 @@ class ShardSet:
         _refuse_twice(folder, self.index["key"])
         self.shard_sizes = np.array([len(table) for table in tables], np.int64)
         """(S,) samples of each shard, in their order."""
-        self._ends = np.cumsum(self.shard_sizes)
+        self._ends, self._places = np.cumsum(self.shard_sizes), MemberPlaces(self.index)
         self._tars = [folder / f"{shard['name']}.tar" for shard in self.manifest["shards"]]
 
     def __len__(self) -> int:
@@ -64,10 +64,9 @@ class ShardSet:
         """
         if not 0 <= i < len(self):
             raise IndexError(f"{self.folder} has {len(self)} samples; there is no sample {i}")
-        key, members = self.index["key"][i].as_py(), self.index["members"][i].as_py()
-        tar = self._tar(i)
+        key, tar = self.index["key"][i].as_py(), self._tar(i)
         try:
-            return Sample.from_webdataset({"__key__": key, **_read_members(tar, members)})
+            return Sample.from_webdataset({"__key__": key, **_read_members(tar, self._places.of(i))})
         except ValueError as error:
             raise ValueError(f"{tar} does not hold sample {key} as its index says ({error}); pack it again") from error
 
@@ -112,19 +111,16 @@ def _read_index(folder: Place, shard: dict, sizes: dict[str, int]) -> pa.Table:
     return read_index(index, shard)
 
 
-def _read_members(tar: Place, members: list[dict]) -> dict[str, bytes]:
+def _read_members(tar: Place, members: list[MemberPlace]) -> dict[str, bytes]:
     """Bytes of each member by extension; they lie side by side in the tar."""
-    start = min(member["offset_bytes"] for member in members)
-    end = max(member["offset_bytes"] + member["size_bytes"] for member in members)
+    start, end = min(member.start for member in members), max(member.end for member in members)
     data = _read_range(tar, start, end)
     if len(data) < end - start:
         raise ValueError(f"it ends {end - start - len(data)} bytes early")
-    found = {}
+    found = {member.extension: data[member.start - start : member.end - start] for member in members}
     for member in members:
-        extension, offset = member["extension"], member["offset_bytes"] - start
-        found[extension] = data[offset : offset + member["size_bytes"]]
-        if crc32(found[extension]) != member["crc32"]:
-            raise ValueError(f"its {extension} has other bytes")
+        if crc32(found[member.extension]) != member.crc32:
+            raise ValueError(f"its {member.extension} has other bytes")
     return found
 
 

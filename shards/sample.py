@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import pyarrow as pa
 
 from shards.schema import SAMPLE
@@ -84,7 +85,7 @@ class Sample:
         if len(contents) > 1:
             raise ValueError(f"sample {key}: it has the members {' and '.join(contents)}, where one excludes the other")
         try:
-            meta = json.loads(sample["json"])
+            meta = orjson.loads(sample["json"])
         except ValueError as error:
             raise ValueError(f"sample {key}: its json member cannot be read ({error})") from error
         return cls(key, bytes(sample[contents[0]]), meta, contents[0])

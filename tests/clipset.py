@@ -51,4 +51,4 @@ def overwrite(shards: ShardSet, i: int, data: bytes, at: int = 0) -> None:
         place["crc32"] = crc32(file.read(place["size_bytes"]))
     write_table(index_path(tar), from_rows(rows, INDEX), INDEX)
     write_manifest(tar.parent, shards.manifest["config_hash"])
-    shards.index = ShardSet(shards.folder).index
+    shards.__dict__ |= ShardSet(shards.folder).__dict__

@@ -72,8 +72,7 @@ class ClipSource(Source):
             sample = self._shards.read(number)
         except ValueError as error:
             raise ValueError(f"is not in its shard: {error}") from error
-        row = self._shards.index.slice(number, 1).to_pylist()[0]
-        bucket = self._buckets[int(self.plan.buckets[i])]
+        row, bucket = sample.meta, self._buckets[int(self.plan.buckets[i])]
         fps, times = window(bucket, self._rates, row, of_rate, self._start(of_start))
         texts = texts_of(row)
         chosen = int(of_caption * len(texts))
