@@ -1,5 +1,6 @@
 """Small shard sets of real clips: frame k of a gray clip is told by its luma (`footage.number_of`)."""
 
+import io
 from fractions import Fraction
 from pathlib import Path
 from zlib import crc32
@@ -7,6 +8,7 @@ from zlib import crc32
 import numpy as np
 import pyarrow.parquet as pq
 from footage import numbered_frame
+from PIL import Image
 from samples import make_sample
 
 from shards.encode import EncodeSettings, encode_frames
@@ -28,6 +30,15 @@ def clip_of(number: int, frames: np.ndarray, fps: float = 24.0, **fields: object
 def gray_clip(number: int, num_frames: int = 25, fps: float = 24.0, first: int = 0, **fields: object) -> Sample:
     """Sample `number`; its frames are `numbered_frame(first + k)`, 96 x 64 pixels."""
     return clip_of(number, np.stack([numbered_frame(first + k) for k in range(num_frames)]), fps, **fields)
+
+
+def picture(number: int, **fields: object) -> Sample:
+    """Sample `number` that holds a plain picture of 48 x 32 pixels, a PNG."""
+    file = io.BytesIO()
+    Image.new("RGB", (48, 32), (20 * number % 256, 0, 0)).save(file, "PNG")
+    facts = {"fps": None, "num_frames": 1, "width": 48, "height": 32, "scores": {}, "motion_bucket": None}
+    meta = make_sample(number, **(facts | fields)).meta
+    return Sample(meta["key"], file.getvalue(), meta, "png")
 
 
 def put_set(folder: Path, samples: list[Sample], per_shard: int = 3) -> ShardSet:

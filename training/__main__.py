@@ -9,8 +9,13 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from shards.places import is_address
 from training.recipe import CONFIGS, Recipe, Run, last_finished, weights_of
+
+if TYPE_CHECKING:
+    from training.data import StageData
 
 # OpenMP's threads spin while they wait. Beside anything else on the same cores, such as workers that read ahead, a step
 # of 0.3 s then takes up to 16 s; with little spinning it stays at 0.3 s. Read when torch is imported.
@@ -39,7 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
     sample.add_argument("--out", help="folder for mp4 and PNG (default: samples in the run)")
     plan = commands.add_parser("plan", parents=[shared], allow_abbrev=False, help="say what stages would do")
     plan.add_argument("--stage", help="one stage (default: all)")
-    about = "make a latent set of the packed set that a stage reads, for --data.latents"
+    about = "make latent sets of the packed sets that a stage reads, for --data.latents"
     encode = commands.add_parser("encode", parents=[shared], allow_abbrev=False, help=about)
     encode.add_argument("--stage", required=True, help="whose codec, text encoder, frame size and packed set")
     encode.add_argument("--out", help="folder of latent sets (default: latents/<width>x<height> beside the shards)")
@@ -87,7 +92,7 @@ def plan(options: argparse.Namespace, rest: list[str]) -> None:
 
 
 def encode(options: argparse.Namespace, rest: list[str]) -> None:
-    """Makes a latent set, or goes on with it."""
+    """Makes the latent sets of a stage, or goes on with them."""
     files = _recipe(options).files(options.stage)
     from training.config import build_stage
     from training.encode import Encoding, make_latent_set
@@ -95,13 +100,20 @@ def encode(options: argparse.Namespace, rest: list[str]) -> None:
     from training.screen import Screen
 
     stage, screen = build_stage(files, rest), Screen()
-    bucket = stage.data.latent_bucket
-    beside = Path(stage.data.shards).parent / "latents" / f"{bucket.width}x{bucket.height}"
-    latents = LatentSet(Path(options.out or beside) / stage.data.folder.name)
-    with _sole_user(Run(latents.folder)):
-        make_latent_set(
-            stage, latents, Encoding(options.dtype, options.windows, options.threads), screen, options.force
-        )
+    encoding = Encoding(options.dtype, options.windows, options.threads)
+    out = Path(options.out) if options.out else _beside(stage.data)
+    for packed in stage.data.packed_sets():
+        latents = LatentSet(out / packed.name)
+        with _sole_user(Run(latents.folder)):
+            make_latent_set(stage, packed, latents, encoding, screen, options.force)
+
+
+def _beside(data: "StageData") -> Path:
+    """Where latent sets go if nothing else is said: beside the packed ones, by size."""
+    if is_address(data.shards):
+        raise ValueError(f"{data.shards} is an address; say where latents go on a local disk: --out")
+    bucket = data.latent_bucket
+    return Path(data.shards).parent / "latents" / f"{bucket.width}x{bucket.height}"
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:

@@ -10,12 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shards.picture import fitted
 from shards.reader import ShardSet
-from shards.sample import PICTURES, Sample
+from shards.sample import Sample
 from training.bucket import Bucket
 from training.conditioning import Conditioning
-from training.decode import pictures
+from training.decode import shown
 from training.sample_plan import Needs, fits, plan_samples
 from training.sources import Example, Source, uniforms
 
@@ -83,9 +82,7 @@ class ClipSource(Source):
         self, sample: Sample, row: dict, bucket: Bucket, fps: float, times: np.ndarray, chosen: int
     ) -> tuple[Tensor, Tensor | None]:
         """The frames shown at these seconds, and the features of a caption by its number if the sample holds them."""
-        if sample.extension in PICTURES:
-            return torch.from_numpy(fitted(sample.content, bucket.width, bucket.height)[None]), None
-        return torch.from_numpy(pictures(sample.content, times, row["fps"], bucket)), None
+        return torch.from_numpy(shown(sample, times, bucket)), None
 
     def _start(self, of_start: float) -> float:
         """Where the window begins, as a share of the room for it: as it was drawn."""

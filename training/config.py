@@ -134,7 +134,13 @@ class Stage:
         num_samples, samples_at = self.cli.built.num_samples, self.data.samples_at
         if num_samples < samples_at(1):
             raise ValueError(f"num_samples is {num_samples}, but the first step takes {samples_at(1)}: raise it")
-        return bisect_right(range(1, num_samples + 1), num_samples, key=samples_at)
+        guess = max(1, round(num_samples / (self.data.stream.mean_batch * self.data.batches_per_step)))
+        low = high = guess  # near it: far away another epoch would have to be laid out for each look
+        while low > 1 and samples_at(low) > num_samples:
+            low = max(1, low - 2 * (high - low) - 1)
+        while samples_at(high) <= num_samples:
+            high += 2 * (high - low) + 1
+        return low + bisect_right(range(low, high), num_samples, key=samples_at) - 1
 
     def check_trainer(self) -> None:
         """Sees that the trainer's settings are those of a stage.

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from shards.manifest import SPLITS
 from shards.order import token_batch_sizes
+from shards.places import Place
 from shards.reader import ShardSet
 from training.bucket import Bucket
 from training.clips import ClipSource
@@ -44,7 +45,7 @@ class StageData(LightningDataModule):
         """Reads nothing yet.
 
         Args:
-            shards: folder of packed sets, as `make curate` writes it: OUT/shards.
+            shards: folder or address of packed sets, as `make curate` writes it: OUT/shards.
             buckets: frames, height and width that the stage trains on; a batch is of one of them. A sample is seen in
                 the largest of those that it fits and that cut off least of it. Videos are sampled in the first one.
             set: the packed set in it.
@@ -79,7 +80,7 @@ class StageData(LightningDataModule):
         return self.buckets[0]
 
     @property
-    def folder(self) -> Path:
+    def folder(self) -> Place:
         """The packed set that the held-out samples are of."""
         return packed_folder(self.shards, self.set)
 
@@ -94,14 +95,26 @@ class StageData(LightningDataModule):
             raise ValueError("a latent set is of one height and width: name one size in data.buckets, or no latents")
         return max(self.buckets, key=lambda bucket: bucket.num_frames)
 
-    def latent_sets(self) -> dict[Path, LatentSet]:
-        """What is read in place of the videos, if anything is: packed set -> latent set.
+    def packed_sets(self) -> list[Place]:
+        """All sets that are read, each once.
 
         Raises:
-            ValueError: a packed set is missing.
+            ValueError: one is missing.
         """
-        folders = [check_packed(self.shards, name) for name in dict.fromkeys([*self.mixture, self.set])]
-        return {folder: LatentSet(Path(self.latents) / folder.name) for folder in folders} if self.latents else {}
+        return [check_packed(self.shards, name) for name in dict.fromkeys([*self.mixture, self.set])]
+
+    def latent_sets(self) -> dict[Place, LatentSet]:
+        """What is read in place of the videos, if anything is: packed set -> latent set, of the same name.
+
+        Raises:
+            ValueError: a packed set is missing, or two have one name.
+        """
+        if not self.latents:
+            return {}
+        folders = self.packed_sets()
+        if len({folder.name for folder in folders}) < len(folders):
+            raise ValueError("latent sets go by the names of their packed sets, and two sets of data.mixture share one")
+        return {folder: LatentSet(Path(self.latents) / folder.name) for folder in folders}
 
     def batch_sizes(self, tokens: Sequence[int]) -> list[int]:
         """Samples of a batch by bucket.
@@ -138,7 +151,7 @@ class StageData(LightningDataModule):
             self.held_out, self._no_held_out = None, str(error)
 
     def _source(
-        self, folder: Path, split: str, latents: Mapping[Path, LatentSet], conditioning: Conditioning
+        self, folder: Place, split: str, latents: Mapping[Place, LatentSet], conditioning: Conditioning
     ) -> ClipSource:
         told, caption = (self.buckets, self.fps, conditioning), conditioning.captions
         if found := latents.get(folder):
@@ -198,8 +211,14 @@ class StageData(LightningDataModule):
             batch_size=None,
             sampler=positions,
             num_workers=self.workers,
+            multiprocessing_context="spawn" if self.workers and self._is_away else None,
             collate_fn=_as_it_is,
         )
+
+    @property
+    def _is_away(self) -> bool:
+        """Whether a set lies at an address: storage libraries have threads, which a fork would not copy."""
+        return not all(isinstance(folder, Path) for folder in self.packed_sets())
 
     @property
     def num_held_out_there(self) -> int:

@@ -9,6 +9,8 @@ from itertools import chain
 
 import numpy as np
 
+from shards.picture import fitted
+from shards.sample import PICTURES, Sample
 from shards.video import Frame, Video, VideoError, open_video
 from training.bucket import Bucket
 
@@ -22,6 +24,22 @@ def cover(size: tuple[int, int], bucket: Bucket) -> tuple[int, int]:
     """Width and height, pixels, at which a picture of this size just covers the bucket, its shape kept."""
     scale = max(bucket.width / size[0], bucket.height / size[1])
     return max(bucket.width, round(size[0] * scale)), max(bucket.height, round(size[1] * scale))
+
+
+def shown(sample: Sample, times: np.ndarray, bucket: Bucket) -> np.ndarray:
+    """What of a clip is shown at these seconds, or the picture that a sample holds: (T, H, W, 3) uint8.
+
+    Args:
+        sample: with a video or a picture.
+        times: as for `pictures`; of a picture one.
+        bucket: as for `pictures`.
+
+    Raises:
+        ValueError: "does not decode: ...", or what `shards.picture` says.
+    """
+    if sample.extension in PICTURES:
+        return fitted(sample.content, bucket.width, bucket.height)[None]
+    return pictures(sample.content, times, sample.meta["fps"], bucket)
 
 
 def pictures(video: bytes, times: np.ndarray, clip_fps: float, bucket: Bucket) -> np.ndarray:
@@ -42,6 +60,13 @@ def pictures(video: bytes, times: np.ndarray, clip_fps: float, bucket: Bucket) -
             found.append(found[-1] if frame is last else _fitted(_whole(frame), bucket))
             last = frame
     return np.stack(found)
+
+
+def all_shown(sample: Sample, bucket: Bucket) -> tuple[np.ndarray, np.ndarray, float]:
+    """Every frame of a packed clip, or its picture, and what tells which of them is shown when; see `all_pictures`."""
+    if sample.extension in PICTURES:
+        return fitted(sample.content, bucket.width, bucket.height)[None], np.array([0.0, 1.0]), 1.0
+    return all_pictures(sample.content, sample.meta["fps"], bucket)
 
 
 def all_pictures(video: bytes, clip_fps: float, bucket: Bucket) -> tuple[np.ndarray, np.ndarray, float]:

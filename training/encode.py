@@ -12,13 +12,13 @@ import torch
 
 from shards.further_files import listed_hashes
 from shards.manifest import MANIFEST, SPLITS, read_manifest
+from shards.places import Place
 from shards.reader import ShardSet
 from shards.store import num_rows, remove_temporaries, write_json
 from shards.writer import write_manifest
 from training.config import Stage
 from training.encode_shards import ShardEncoder
 from training.latent_set import LATENTS, LatentSet, differences, hash_of, manifest_hash
-from training.packed import check_packed
 from training.recipe import Run, versions
 from training.screen import Screen
 
@@ -43,11 +43,14 @@ class Encoding:
             raise ValueError("--windows and --threads are at least 1")
 
 
-def make_latent_set(stage: Stage, latents: LatentSet, encoding: Encoding, screen: Screen, force: bool = False) -> None:
-    """Encodes the packed set that a stage reads, or goes on with it.
+def make_latent_set(
+    stage: Stage, packed: Place, latents: LatentSet, encoding: Encoding, screen: Screen, force: bool = False
+) -> None:
+    """Encodes a packed set that a stage reads, or goes on with it.
 
     Args:
-        stage: whose codec, text encoder, bucket and packed set.
+        stage: whose codec, text encoder and bucket.
+        packed: the set.
         latents: where to; what stands there of the same making is kept.
         encoding: how.
         screen: where to say what happens.
@@ -57,13 +60,12 @@ def make_latent_set(stage: Stage, latents: LatentSet, encoding: Encoding, screen
         ValueError: something that the user can mend; what stood there still does.
         OSError: the disk is full or cannot be read.
     """
-    packed = check_packed(stage.data.shards, stage.data.set)
     stage.tokens()
     sets = {split: ShardSet(packed / split) for split in SPLITS}
     told = _told(stage, encoding, sets)
     _check(latents, told, force)
     if not force and latents.is_finished and latents.record["source"] == told["source"]:
-        screen.say(f"the latent set is finished: {latents.folder}; --force makes it anew")
+        screen.say(f"the latent set is finished: {latents.folder}; --force makes it anew; {_use(latents)}")
         return
     device = stage.trainer(logger=False).strategy.root_device
     torch.set_num_threads(encoding.threads)
@@ -106,7 +108,6 @@ def _told(stage: Stage, encoding: Encoding, sets: dict[str, ShardSet]) -> dict[s
 
 def _source(shards: ShardSet) -> dict[str, Any]:
     hashes = {shard["name"]: shard["sha256"] for shard in shards.manifest["shards"]}
-    assert isinstance(shards.folder, Path)
     return {"manifest": manifest_hash(shards.folder), "shards": hashes}
 
 
@@ -155,6 +156,7 @@ def _finish(latents: LatentSet, sets: dict[str, ShardSet]) -> str:
     """Writes the manifests, and proves that packed = encoded + skipped.
 
     Raises:
+        ValueError: nothing to train on could be encoded.
         RuntimeError: the sum does not hold.
     """
     config_hash = hash_of(_flat(latents.record))
@@ -169,10 +171,18 @@ def _finish(latents: LatentSet, sets: dict[str, ShardSet]) -> str:
             f"{latents.folder}: {num_packed} packed samples are not {num_encoded} encoded + {num_skipped} skipped; "
             "make it anew: --force"
         )
+    if not encoded[SPLITS[0]]:
+        raise ValueError(f"no sample to train on could be encoded; {latents.folder / 'skipped'} says why")
     counts = {**encoded, "kept": num_packed, "failed": num_skipped}
     told = {**counts, "config_hash": config_hash, **listed_hashes(latents.folder, [LATENTS])}
     write_json(latents.folder / MANIFEST, told)
-    return f"✓ latents of {num_encoded} of {num_packed} samples, {num_skipped} skipped: {latents.folder}"
+    return (
+        f"✓ latents of {num_encoded} of {num_packed} samples, {num_skipped} skipped: {latents.folder}; {_use(latents)}"
+    )
+
+
+def _use(latents: LatentSet) -> str:
+    return f"train on it: LATENTS={latents.folder.parent}"
 
 
 def _standing(folder: Path) -> list[dict]:

@@ -22,7 +22,7 @@ from training.bucket import Bucket
 from training.clips import fitting_rates, texts_of, window
 from training.codec import LatentCodec
 from training.data import StageData
-from training.decode import all_pictures, pictures
+from training.decode import all_shown, shown
 from training.latents import fixed_start
 from training.sample_plan import SKIPPED, Needs, Plan, plan_samples
 from training.text import TextEncoder
@@ -161,7 +161,7 @@ class _EveryFrame:
     bucket: Bucket
 
     def __call__(self, sample: Sample) -> tuple[Tensor, dict[str, Tensor]]:
-        frames, pts, second = all_pictures(sample.content, sample.meta["fps"], self.bucket)
+        frames, pts, second = all_shown(sample, self.bucket)
         return torch.from_numpy(frames), {"pts": torch.from_numpy(pts), "second": torch.tensor([second]).double()}
 
 
@@ -180,7 +180,7 @@ class _Windows:
             for rate in range(num_rates)
             for k in range(self.num_windows)
         ]
-        frames = [pictures(sample.content, times, sample.meta["fps"], self.bucket) for _, times in windows]
+        frames = [shown(sample, times, self.bucket) for _, times in windows]
         fps, start_s = ([each[k] for each in ((fps, times[0]) for fps, times in windows)] for k in (0, 1))
         times = {"fps": torch.tensor(fps).double(), "start_s": torch.tensor(start_s).double()}
         return torch.from_numpy(np.stack(frames)), times

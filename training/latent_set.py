@@ -12,6 +12,7 @@ from typing import Any
 
 from shards.further_files import file_faults
 from shards.manifest import MANIFEST, SPLITS
+from shards.places import Place
 from shards.store import read_json
 from training.bucket import Bucket
 from training.codec import LatentCodec
@@ -55,7 +56,7 @@ class LatentSet:
         """Windows of each clip and rate that were encoded; 0 where every frame was, by itself."""
         return self.record["num_windows"]
 
-    def refuse_stale(self, now: Mapping[str, Any], packed: Path) -> None:
+    def refuse_stale(self, now: Mapping[str, Any], packed: Place) -> None:
         """Sees that it holds what the stage would compute from the packed set.
 
         Args:
@@ -113,7 +114,7 @@ def differences(stated: Mapping[str, Any], found: Mapping[str, Any]) -> list[str
     return [f"  {key}: {stated.get(key)!r} -> {found.get(key)!r}" for key in keys]
 
 
-def manifest_hash(split: Path) -> str:
+def manifest_hash(split: Place) -> str:
     """SHA-256 of the manifest of a split's folder."""
     return hashlib.sha256((split / MANIFEST).read_bytes()).hexdigest()
 

@@ -91,6 +91,12 @@ class Stream(Dataset[Batch]):
         counts = self.mixture.counts(position)
         return sum(order.samples_before(count) for order, count in zip(self.orders, counts, strict=True))
 
+    @property
+    def mean_batch(self) -> float:
+        """Samples of a batch, on the long run."""
+        means = [order.num_samples.sum() / (order.num_samples / order.batch_sizes).sum() for order in self.orders]
+        return float(np.average(means, weights=self.mixture.weights))
+
     def __getitem__(self, position: int) -> Batch:
         """The batch at a position of at least 0.
 

@@ -7,11 +7,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from clipset import clip_of, gray_clip, overwrite, put_set
+from clipset import clip_of, gray_clip, overwrite, picture, put_set
 from safetensors.torch import load
 from tiny_recipe import TinyRecipe
 
 import training.encode_shards
+import training.latent_set
+from shards.picture import fitted
 from shards.reader import ShardSet
 from shards.store import read_json, write_json
 from shards.verify import verify
@@ -193,6 +195,42 @@ def test_a_flipped_byte_of_what_it_states_is_found_and_refused(tiny, capsys):
     assert found.name == "latents.json" and "another SHA-256" in str(found.problem)
     assert tiny.train_on_latents() == 1
     assert "latents.json: is not the file that manifest.json lists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["FITTING", "FORMAT"])
+def test_a_set_of_older_code_that_meant_other_things_is_refused(tiny, capsys, monkeypatch, name):
+    assert tiny.encode() == 0
+    monkeypatch.setattr(training.latent_set, name, "other")
+    assert tiny.train_on_latents() == 1
+    assert f"  {name.lower()}: " in capsys.readouterr().err
+
+
+def test_latents_of_pictures_and_of_a_mixture_are_what_the_pictures_give(tiny, capsys):
+    pictures = tiny.root / "pictures"
+    put_set(pictures / "train", [picture(k) for k in (10, 11, 12)])
+    put_set(pictures / "val", [picture(13)])
+    write_json(pictures / "manifest.json", {})
+    mixture = f"--data.mixture={{pretrain: 1, {pictures}: 1}}"
+    assert tiny.encode(mixture, stage="1") == 0
+    said = capsys.readouterr().out
+    assert "latents of 4 of 4 samples, 0 skipped" in said and f"LATENTS={tiny.out}" in said
+    assert [checked for checked in verify(tiny.out / "pictures", "all") if checked.problem] == []
+    tensors = load(ShardSet(tiny.out / "pictures" / "train").read(1).content)
+    codec = DiffusersCodec(str(tiny.root / "vae"))
+    codec.load(torch.device("cpu"), torch.float32)
+    frames = torch.from_numpy(fitted(picture(11).content, 24, 16))
+    assert torch.equal(tensors["latents"], codec.encode(frames[None, None])[0].half())
+    assert tiny.train_on_latents(mixture) == 0
+    assert tiny.train_on_latents(f"--data.mixture={{pretrain: 1, {tiny.root}/other/pretrain: 1}}") == 1
+
+
+def test_what_cannot_be_encoded_at_all_is_no_success(tiny, capsys):
+    shards = ShardSet(tiny.shards / "pretrain" / "train")
+    for number in range(5):
+        overwrite(shards, number, b"no video" * 10)
+    assert tiny.encode() == 1
+    assert "no sample to train on could be encoded" in capsys.readouterr().err
+    assert not (tiny.set / "manifest.json").exists()
 
 
 def test_weights_that_were_moved_are_the_same(tiny):

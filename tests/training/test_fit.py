@@ -1,18 +1,15 @@
-import io
 import json
+from itertools import pairwise
 
 import pyarrow.parquet as pq
 import pytest
 import torch
-from clipset import gray_clip, overwrite, put_set
-from PIL import Image
+from clipset import gray_clip, overwrite, picture, put_set
 from safetensors.torch import load_file
-from samples import make_sample
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny_recipe import FAMILIES, TinyRecipe
 
 from shards.reader import ShardSet
-from shards.sample import Sample
 from shards.store import write_json
 from training.__main__ import main
 from training.callbacks import Checkpoints
@@ -159,14 +156,6 @@ def test_a_set_that_holds_nothing_usable_out_still_trains(tiny, capsys):
     assert (Run(tiny.runs / "2").record or {})["held_out_loss"] == []
 
 
-def picture(number: int, **fields: object) -> Sample:
-    file = io.BytesIO()
-    Image.new("RGB", (48, 32), (80 * number, 0, 0)).save(file, "PNG")
-    facts = {"fps": None, "num_frames": 1, "width": 48, "height": 32, "scores": {}, "motion_bucket": None}
-    meta = make_sample(number, **(facts | fields)).meta
-    return Sample(meta["key"], file.getvalue(), meta, "png")
-
-
 def test_a_set_of_pictures_joins_the_first_stage_and_is_refused_by_the_second(tiny, tmp_path, capsys):
     pictures = tmp_path / "pictures"
     put_set(pictures / "train", [picture(10), picture(11, captions=[]), picture(12)])
@@ -178,6 +167,35 @@ def test_a_set_of_pictures_joins_the_first_stage_and_is_refused_by_the_second(ti
     assert "pretrain/train: 6 samples = 6 usable + 0 skipped, 3 of 4 batches" in out
     assert main(tiny.train("2", *mixture)) == 1
     assert "can be used for this stage: 3 a picture" in capsys.readouterr().err
+
+
+def test_a_set_that_is_just_being_packed_is_refused(tiny, capsys):
+    write_json(tiny.shards / "pretrain" / "manifest.json", {"train": 5, "val": 2})
+    assert main(tiny.train("1")) == 1
+    assert "is being packed, or that was interrupted" in capsys.readouterr().err
+    write_json(tiny.shards / "pretrain" / "manifest.json", {"train": 6, "val": 2})
+    assert main(tiny.train("1")) == 0
+
+
+@pytest.mark.parametrize("num_samples", [2, 3, 7, 8, 50, 1001])
+def test_a_stage_has_as_many_steps_as_see_at_most_its_samples(tiny, num_samples):
+    sizes = "[{num_frames: 4, height: 16, width: 24}, {num_frames: 1, height: 16, width: 24}]"
+    budget = ["--data.batch_size=null", "--data.tokens_per_batch=48", f"--num_samples={num_samples}"]
+    stage = build_stage(Recipe(tiny.recipe).files("1"), [f"--data.buckets={sizes}", *budget])
+    stage.open()
+    seen = [stage.data.samples_at(step) for step in range(num_samples + 2)]
+    assert {after - before for before, after in pairwise(seen)} == {1, 2}, "batches differ in size"
+    assert stage.num_steps() == max(step for step, samples in enumerate(seen) if samples <= num_samples)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_set_at_an_address_is_trained_on_like_a_local_one(tiny, bucket, tmp_path, workers):
+    for path in (tiny.shards / "pretrain").rglob("*.*"):
+        (bucket / "shards" / path.relative_to(tiny.shards)).write_bytes(path.read_bytes())
+    assert main(tiny.train("1")) == 0
+    local, tiny.runs = weights(tiny, "1"), tmp_path / "away"
+    assert main(tiny.train("1", f"--data.shards={bucket / 'shards'}", f"--data.workers={workers}")) == 0
+    assert weights(tiny, "1") == local
 
 
 def test_buckets_share_a_budget_of_tokens(tiny, capsys):
