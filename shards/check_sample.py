@@ -5,12 +5,15 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from shards.check_latents import check_latents
 from shards.problem import Bad, named
 from shards.sample import LATENTS, PICTURES, Sample, index_row
 from shards.schema import INDEX, from_rows
 
 Decode = Literal["first", "all", "none"]
 """Which frames of each video are decoded; a picture is one frame."""
+ABOVE_0 = ("fps", "num_frames", "duration_s", "width", "height")
+MOST_MOTION = 255
 
 
 def check_sample(row: dict, members: dict[str, bytes], decode: Decode) -> None:
@@ -32,12 +35,15 @@ def check_sample(row: dict, members: dict[str, bytes], decode: Decode) -> None:
         told = _as_in_index(sample.meta, row["members"])
         if other := [name for name in INDEX.names if told[name] != row[name]]:
             raise Bad(f"it says {other[0]}: {told[other[0]]!r}, the index says {row[other[0]]!r}")
+        _check_numbers(told)
     with named(row["key"], "txt"):
-        if members.get("txt", sample.caption.encode()) != sample.caption.encode():
+        if "txt" not in members:
+            raise Bad("the sample has none")
+        if members["txt"] != sample.caption.encode():
             raise Bad("it is not the first caption of the json")
     with named(row["key"], sample.extension):
         if sample.extension == LATENTS:
-            _check_tensors(sample.content)
+            check_latents(sample.meta, sample.content)
         elif sample.extension in PICTURES:
             _check_picture(sample, decode)
         elif decode != "none":
@@ -52,13 +58,13 @@ def _as_in_index(meta: dict[str, Any], members: list[dict]) -> dict:
         raise Bad(f"a field is not of the type that the schema says ({error})") from error
 
 
-def _check_tensors(data: bytes) -> None:
-    """Whether it is a safetensors file with latents in it: names, shapes and bytes fit each other."""
-    from safetensors import deserialize
-
-    tensors: dict[str, Any] = dict(deserialize(data))  # raises on each fault; `named` makes that a problem
-    if "latents" not in tensors:
-        raise Bad(f"it holds no tensor `latents`, but {', '.join(sorted(tensors)) or 'none'}")
+def _check_numbers(told: dict) -> None:
+    """Whether the numbers of a sample can be such; null is what is not known."""
+    for name in ABOVE_0:
+        if told[name] is not None and not told[name] > 0:
+            raise Bad(f"it says {name}: {told[name]!r}, which must be above 0")
+    if told["motion_bucket"] is not None and not 0 <= told["motion_bucket"] <= MOST_MOTION:
+        raise Bad(f"it says motion_bucket: {told['motion_bucket']}, which must be 0 to {MOST_MOTION}")
 
 
 def _check_picture(sample: Sample, decode: Decode) -> None:

@@ -54,7 +54,7 @@ def describe(root: Place, list_shards: bool = False) -> Iterator[str]:
 def _head(root: Place, manifests: Mapping[str, dict]) -> Rows:
     first = next(iter(manifests.values()))
     told = read_json(root / MANIFEST)
-    lost = [["not packed", f"{told['failed']} of {told['kept']} kept clips"]] if told.get("failed") else []
+    lost = [["not packed", f"{told['failed']} of {told['kept']} samples"]] if told.get("failed") else []
     about = [["packed set", str(root)], ["schema version", str(first["schema_version"])]]
     return [*about, ["configuration", str(first.get("config_hash"))], *lost]
 

@@ -38,6 +38,26 @@ def read_index(path: Place, shard: dict) -> pa.Table:
     return table
 
 
+def refuse_outside(index: pa.Table, path: Place, tar_bytes: int) -> None:
+    """Refuses an index whose members do not lie within their tar.
+
+    Args:
+        index: `schema.INDEX`.
+        path: where it was read, for the error.
+        tar_bytes: size of the tar.
+
+    Raises:
+        ValueError: a place or size is below 0, or a member ends past the tar's end; names the index.
+    """
+    for chunk in index["members"].chunks:
+        offsets, sizes = (chunk.flatten().field(name).to_numpy() for name in ("offset_bytes", "size_bytes"))
+        # Not offset + size, which may be more than an int64 holds.
+        if ((offsets < 0) | (sizes < 0) | (offsets > tar_bytes - sizes)).any():
+            raise ValueError(
+                f"{path} is no index of its tar: a member lies outside of its {tar_bytes} bytes; pack again"
+            )
+
+
 @dataclass(frozen=True)
 class MemberPlace:
     """Where a member's bytes lie in its tar."""

@@ -1,5 +1,8 @@
 """Reads batches of one or several sets ahead of their use, in threads; passes over what cannot be read, up to a limit.
 
+For programs that read packed sets by this library, torch or not. The trainer here has a stream of its own
+(`training/stream.py`), which draws windows, captions and buckets too, and does so in processes.
+
 Threads and not processes: a sample is bytes, whose reading leaves the interpreter free, and no copy goes between
 processes. Batches come in the order of their positions whatever the number of workers.
 """

@@ -87,6 +87,8 @@ def _fault(manifest: dict) -> str | None:
             return f"names a shard {name!r}, which is no name of a file in its folder"
         if not all(_is_count(shard.get(key)) for key in ("num_samples", "size_bytes")):
             return f"does not say how many samples and bytes shard {name} has"
+        if not _is_count(shard.get("generation", 0)):
+            return f"says generation {shard['generation']!r} of shard {name}, which is no number of one"
         if not all(SHA256.fullmatch(str(shard.get(key))) for key in ("sha256", "index_sha256")):
             return f"has no SHA-256 of shard {name}"
     if len({shard["name"] for shard in shards}) < len(shards):

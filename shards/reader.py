@@ -3,6 +3,7 @@
 In which order, `order.py` says; ahead of their use, `loader.py` reads them.
 """
 
+import io
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ from zlib import crc32
 import numpy as np
 import pyarrow as pa
 
-from shards.index import MemberPlace, MemberPlaces, read_index
+from shards.index import MemberPlace, MemberPlaces, read_index, refuse_outside
 from shards.manifest import MANIFEST, read_manifest
 from shards.order import raw_bits
 from shards.places import Place, reaching
@@ -108,7 +109,9 @@ def _read_index(folder: Place, shard: dict, sizes: dict[str, int]) -> pa.Table:
             raise ValueError(f"{path} is missing though {MANIFEST} lists it; bring it back or pack again")
     if sizes[tar.name] != shard["size_bytes"]:
         raise ValueError(f"{tar} has {sizes[tar.name]} bytes, {MANIFEST} says {shard['size_bytes']}; pack again")
-    return read_index(index, shard)
+    table = read_index(index, shard)
+    refuse_outside(table, index, sizes[tar.name])
+    return table
 
 
 def _read_members(tar: Place, members: list[MemberPlace]) -> dict[str, bytes]:
@@ -129,6 +132,15 @@ def _read_range(path: Place, start: int, end: int) -> bytes:
     if isinstance(path, Path):
         with path.open("rb", buffering=0) as file:
             file.seek(start)
-            return file.read(end - start) or b""
+            return _read_all(file, end - start)
     with reaching(path):
         return cast(bytes, path.fs.cat_file(path.path, start=start, end=end))
+
+
+def _read_all(file: io.FileIO, size: int) -> bytes:
+    """That many bytes, fewer where the file ends earlier; one read of the system may give less than is asked for."""
+    parts: list[bytes] = []
+    while size and (part := file.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)  # of one part, which is the rule, that very part

@@ -126,16 +126,6 @@ def _binaries(index: pa.Table) -> dict[str, pa.DataType]:
     return dict.fromkeys([name for name in CONTENTS if name in found] or ["mp4"], pa.binary())
 
 
-def content_of(index: pa.Table) -> str:
-    """Which of `CONTENTS` a set's samples have, told by the first; `mp4` where there is none.
-
-    Args:
-        index: of `schema.INDEX`.
-    """
-    first = index["members"][0].as_py() if len(index) else []
-    return next((member["extension"] for member in first if member["extension"] in CONTENTS), "mp4")
-
-
 def _as_struct(maps: pa.ChunkedArray) -> pa.DataType:
     """The type of dicts that have all keys."""
     keys = {key for chunk in maps.chunks for key in chunk.keys.to_pylist()}

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+OTHER_PICTURES = ("avif", "bmp", "gif", "heic", "heif", "jp2", "jxl", "tif", "tiff")
+"""Suffixes of pictures that no sample holds: they are told as failures, where other files are no pictures at all."""
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -31,3 +34,8 @@ class Entry:
     """Of a caption of `row` that has none of its own."""
     error: str | None = None
     """Why it is not even looked at."""
+
+
+def other_format(kind: str) -> str | None:
+    """Why a picture with that suffix, without its dot, is not even looked at; None where it is."""
+    return f"of a format that is not packed: {kind}" if kind in OTHER_PICTURES else None

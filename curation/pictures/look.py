@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -11,13 +12,15 @@ from typing import cast
 from curation.child import Child, ChildDied
 from curation.child_error import ChildRaised
 from curation.pictures.entry import Entry, Piece
-from curation.pictures.words import NOTHING, Words, joined, of_json, of_row, of_text
+from curation.pictures.words import NOTHING, Words, is_score, joined, of_json, of_row, of_text
 from curation.stamp import SourceLost
-from shards.picture import PictureInfo, look
+from shards.picture import MAX_PIXELS, PictureInfo, look
 from shards.places import place, reaching
+from shards.sample import PICTURES
 from shards.source import PATH_ERRORS
 
 MAX_WORDS_BYTES = 2**24
+ID = re.compile(r"[0-9a-f]{20}")
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def look_at(entry: Entry, child: Child, max_bytes: int) -> Seen | str:
     if entry.error:
         return entry.error
     try:
-        return child.call(_look, entry, max_bytes, read=_believed)
+        return child.call(_look, entry, max_bytes, read=lambda answer: _believed(answer, max_bytes))
     except (ChildDied, ChildRaised) as error:
         return str(error)
 
@@ -108,14 +111,34 @@ def _words(piece: Piece, kind: str) -> Words:
         raise ValueError(f"its words cannot be read: {kind}: {error}") from error
 
 
-def _believed(answer: dict) -> Seen | str:
-    """Raises KeyError, TypeError or ValueError where that can be no answer: it comes from a child gone astray."""
+def _believed(answer: dict, max_bytes: int) -> Seen | str:
+    """Raises KeyError, TypeError or ValueError where that can be no answer: it comes from a child gone astray.
+
+    What passes can stand in every table and file that is made of it later, so a lie costs its own picture alone.
+    """
     if "error" in answer:
-        return str(answer["error"])
+        return _text(answer["error"])
     captions, scores = answer["words"]
-    told = [{"text": str(caption["text"]), "source": str(caption["source"])} for caption in captions]
-    info = PictureInfo(**answer["info"])
-    if not all(isinstance(value, str) for value in (answer["video_id"], info.extension)):
-        raise TypeError("an id or extension is no text")
-    numbers = {str(name): float(value) for name, value in scores.items()}
-    return Seen(answer["video_id"], int(answer["size_bytes"]), info, (told, numbers))
+    told = [{"text": _text(caption["text"]), "source": _text(caption["source"])} for caption in captions]
+    if not all(map(is_score, scores.values())):
+        raise ValueError("a score is no number that a sample can hold")
+    numbers = {_text(name): float(value) for name, value in scores.items()}
+    info, size_bytes = PictureInfo(**answer["info"]), _number(answer["size_bytes"], max_bytes)
+    _number(_number(info.width, MAX_PIXELS) * _number(info.height, MAX_PIXELS), MAX_PIXELS)
+    if not ID.fullmatch(answer["video_id"]) or info.extension not in PICTURES:
+        raise ValueError(f"no id or no extension: {answer['video_id']!r}, {info.extension!r}")
+    return Seen(answer["video_id"], size_bytes, info, (told, numbers))
+
+
+def _text(value: object) -> str:
+    """Raises where it is no text, or has halves of characters."""
+    if not isinstance(value, str):
+        raise TypeError(f"no text: {value!r}")
+    value.encode()
+    return value
+
+
+def _number(value: object, most: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise ValueError(f"no number from 1 to {most}: {value!r}")
+    return value

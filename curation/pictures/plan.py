@@ -6,7 +6,10 @@ Equal bytes have equal hashes, so that copies meet in the merge and become one s
 import heapq
 from collections import Counter
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import groupby, islice
+from pathlib import Path
+
+import pyarrow.parquet as pq
 
 from curation.pictures.config import PicturesConfig
 from curation.pictures.scan import FOUND, ROWS_AT_ONCE, order_of, scanned
@@ -16,7 +19,9 @@ from curation.sides import is_val
 from shards.manifest import SPLITS, shard_name
 from shards.places import Place
 from shards.schema import PICTURE_FAILURES, from_rows
-from shards.store import num_rows, parquet_file, write_json, write_table
+from shards.store import PARQUET_OPTIONS, num_rows, parquet_file, scratch_folder, write_json, write_table
+
+PARTS_AT_ONCE = 128  # files that are open side by side: a process may have few more than 200 on some systems
 
 
 def write_plan(files: SetFiles, config: PicturesConfig, hashes: dict[str, str]) -> None:
@@ -29,9 +34,10 @@ def write_plan(files: SetFiles, config: PicturesConfig, hashes: dict[str, str]) 
     """
     shards = {split: _Shards(files, split, config) for split in SPLITS}
     parts = scanned(files)
-    in_order = heapq.merge(*map(_rows, parts), key=lambda row: order_of(config.seed, row))
-    for video_id, rows in groupby(in_order, key=lambda row: row["video_id"]):
-        shards["val" if is_val(video_id, config.val_share) else "train"].add(list(rows))
+    with scratch_folder(files.plan_list.parent, "merged") as scratch:
+        in_order = _merged(_fewer(parts, config.seed, scratch), config.seed)
+        for video_id, rows in groupby(in_order, key=lambda row: row["video_id"]):
+            shards["val" if is_val(video_id, config.val_share) else "train"].add(list(rows))
     names = [name for split in SPLITS for name in shards[split].end()]
     reasons = _reasons([files.failures(path.stem) for path in parts])
     failed, copies = sum(reasons.values()), sum(shard.num_copies for shard in shards.values())
@@ -81,6 +87,24 @@ class _Shards:
         write_table(self._files.plan(name), from_rows(self._rows, FOUND), FOUND)
         self._names.append(name)
         self._rows, self._copies, self._size_bytes = [], [], 0
+
+
+def _fewer(parts: list[Place], seed: int, scratch: Path) -> list[Place]:
+    """Parts with the same rows, few enough to be open side by side: the first ones become one, until they are."""
+    left = list(parts)
+    while len(left) > PARTS_AT_ONCE:
+        first, left = left[:PARTS_AT_ONCE], left[PARTS_AT_ONCE:]
+        path, merged = scratch / f"{len(left)}.parquet", _merged(first, seed)
+        with pq.ParquetWriter(path, FOUND, **PARQUET_OPTIONS) as writer:
+            while rows := list(islice(merged, 8 * ROWS_AT_ONCE)):
+                writer.write_table(from_rows(rows, FOUND))
+        left.append(path)
+    return left
+
+
+def _merged(parts: list[Place], seed: int) -> Iterator[dict]:
+    """Rows of all parts in the order of the shards."""
+    return heapq.merge(*map(_rows, parts), key=lambda row: order_of(seed, row))
 
 
 def _rows(part: Place) -> Iterator[dict]:

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 
-from curation.pictures.entry import Entry, Piece
+from curation.pictures.entry import OTHER_PICTURES, Entry, Piece, other_format
 from shards.places import AddressedFile, place
 
 PICTURES, WORDS = ("jpg", "jpeg", "png", "webp"), ("txt", "json")
@@ -72,7 +72,7 @@ def _of_sample(tar: str, members: list[tarfile.TarInfo]) -> Iterator[Entry]:
     words = tuple((piece, kind) for told in WORDS for piece, kind in kinds if kind == told)
     for member in members:
         kind = _parts(member)[1]
-        if kind.rsplit(".", 1)[-1] in PICTURES:
+        if kind.rsplit(".", 1)[-1] in (*PICTURES, *OTHER_PICTURES):
             name = _printable(member.name)
             yield Entry(f"{tar}!{name}", _piece(tar, member), words, error=_fault(member, kind, member in plain))
 
@@ -83,9 +83,9 @@ def _fault(member: tarfile.TarInfo, kind: str, is_plain: bool) -> str | None:
         return "its name leads out of the folder that the tar is unpacked in"
     if not is_plain:
         return "it is no plain file in the tar"
-    if kind not in PICTURES:
+    if kind not in (*PICTURES, *OTHER_PICTURES):
         return f"WebDataset takes what follows the first dot for the kind of a member, and knows none: {kind}"
-    return None
+    return other_format(kind)
 
 
 def _piece(tar: str, member: tarfile.TarInfo) -> Piece:

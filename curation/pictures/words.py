@@ -54,7 +54,7 @@ def of_row(row: Mapping[str, Any], source: str) -> Words:
         for name, value in row.items()
         if isinstance(value, str) and value.strip() and is_caption(name)
     ]
-    numbers = {_clean(name): value for name, value in row.items() if _is_score(value) and name not in SAMPLE.names}
+    numbers = {_clean(name): value for name, value in row.items() if is_score(value) and name not in SAMPLE.names}
     return captions, {name: float(value) for name, value in sorted(numbers.items())}
 
 
@@ -78,7 +78,8 @@ def _has_source(name: str) -> bool:
     return name.startswith(CAPTION_COLUMN) and name != CAPTION_COLUMN
 
 
-def _is_score(value: object) -> bool:
+def is_score(value: object) -> bool:
+    """Whether it is a number that a sample can hold, so neither infinite nor no number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_SCORE
 
 

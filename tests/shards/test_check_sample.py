@@ -1,8 +1,10 @@
 """Samples that are not what their index says, or that do not decode."""
 
+import av
 import numpy as np
 import pytest
 from clipset import gray_clip
+from footage import noise_scene, write_video
 from picturebook import encoded, noise, thirds, turned
 from safetensors.numpy import save
 from samples import make_sample
@@ -58,21 +60,66 @@ def test_a_video_that_is_not_what_its_json_says(tmp_path, fields, decode):
     assert only_fault(pack(tmp_path, train=[wrong]), decode)[1:3] == (wrong.key, "mp4")
 
 
+@pytest.mark.parametrize("data", [save({"latents": np.zeros((2, 3), np.float16)})[:-1], b"\x80\x04pickle"])
+def test_latents_that_are_no_tensors(tmp_path, data):
+    clip = gray_clip(7, 5)
+    broken = Sample(clip.key, data, clip.meta, "safetensors")
+    _, key, member, told = only_fault(pack(tmp_path, train=[broken]))
+    assert (key, member) == (clip.key, "safetensors") and told.startswith("cannot be read")
+
+
 @pytest.mark.parametrize(
-    ("data", "reason"),
+    ("fields", "bad"),
     [
-        (save({"latents": np.zeros((2, 3), np.float16)})[:-1], "cannot be read"),
-        (b"\x80\x04pickle", "cannot be read"),
-        (save({"text": np.zeros(2, np.float16)}), "it holds no tensor `latents`, but text"),
+        ({"motion_bucket": 999}, "motion_bucket"),
+        ({"motion_bucket": 256}, "motion_bucket"),
+        ({"motion_bucket": -1}, "motion_bucket"),
+        ({"duration_s": -5.0}, "duration_s"),
+        ({"duration_s": 0.0}, "duration_s"),
+        ({"fps": 0.0}, "fps"),
+        ({"num_frames": 0}, "num_frames"),
+        ({"width": 0}, "width"),
+        ({"height": -64}, "height"),
+        ({"motion_bucket": None}, None),
+        ({"motion_bucket": 0}, None),
+        ({"motion_bucket": 255}, None),
+        ({"duration_s": None, "fps": None}, None),
     ],
 )
-def test_latents_that_are_no_tensors_or_not_all(tmp_path, data, reason):
+def test_numbers_that_cannot_be(tmp_path, fields, bad):
     clip = gray_clip(7, 5)
-    whole = save({"latents": np.zeros((2, 3), np.float16)})
-    fits, broken = (Sample(clip.key, latents, clip.meta, "safetensors") for latents in (whole, data))
-    assert faults(pack(tmp_path / "fits", train=[fits]), "all") == {}
-    _, key, member, told = only_fault(pack(tmp_path / "broken", train=[broken]))
-    assert (key, member) == (clip.key, "safetensors") and told.startswith(reason)
+    root = pack(tmp_path, train=[Sample(clip.key, clip.content, clip.meta | fields)])
+    if bad is None:
+        assert faults(root) == {}
+    else:
+        _, key, member, reason = only_fault(root, "none")
+        assert (key, member) == (clip.key, "json") and reason.startswith(f"it says {bad}: ")
+
+
+def test_a_sample_without_its_text(tmp_path, monkeypatch):
+    whole = Sample.members
+    monkeypatch.setattr(Sample, "members", lambda sample: {k: v for k, v in whole(sample).items() if k != "txt"})
+    root = pack(tmp_path, train=TRAIN[:1], val=[])
+    monkeypatch.undo()
+    assert only_fault(root) == ("train/00000", KEYS[0], "txt", "the sample has none")
+
+
+@pytest.mark.parametrize(
+    ("left", "reason"),
+    [(0.5, "its frame 1 is damaged"), (0.0, "1 of its packets do not decode"), (1.0, None)],
+)
+@pytest.mark.parametrize("decode", ["first", "all"])
+def test_a_packet_that_was_damaged_before_it_was_packed(tmp_path, left, reason, decode):
+    """Of five keyframes of noise the first, with zeros in place of its end: half of it decodes, and none of it does."""
+    path = write_video(tmp_path / "noise.mp4", noise_scene(4, 5, size=(96, 64)), g="1", bf="0")
+    with av.open(str(path)) as container:
+        first = next(packet for packet in container.demux(video=0))
+        at, end = first.pos + int(left * first.size), first.pos + first.size
+    data = bytearray(path.read_bytes())
+    data[at:end] = bytes(end - at)
+    clip = make_sample(7, bytes(data), num_frames=5, width=96, height=64)
+    found = faults(pack(tmp_path / "set", train=[clip]), decode)
+    assert found == ({"train/00000": (clip.key, "mp4", reason)} if reason else {})
 
 
 def picture_sample(data: bytes, extension: str = "jpg", **fields: object) -> Sample:

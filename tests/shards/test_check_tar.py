@@ -78,11 +78,14 @@ def test_a_member_whose_name_leads_out_of_its_folder(root, tar, name):
     assert read_all(root)[0] == {sample.key: sample for sample in TRAIN}, "names in the tar lead nowhere"
 
 
-@pytest.mark.parametrize("fields", [{"type": b"2", "linkname": "/etc/passwd"}, {"type": b"1"}, {"type": b"5"}])
+@pytest.mark.parametrize(
+    "fields",
+    [{"type": b"2", "linkname": "/etc/passwd"}, {"type": b"1", "linkname": "x"}, {"type": b"3"}, {"type": b"S"}],
+)
 def test_a_member_that_is_no_plain_file(root, tar, fields):
     change_header(tar, 3, **fields)
     sign(root)
-    assert only_fault(root)[1] == KEYS[4]
+    assert only_fault(root) == ("train/00001", KEYS[4], "json", "it is no plain file in the tar")
 
 
 def test_a_member_that_the_contract_does_not_know(root, tar):

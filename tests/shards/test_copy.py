@@ -215,6 +215,42 @@ def test_files_joined_end_to_end_are_refused_where_time_starts_again(tmp_path):
     assert film.refused(24, 32) in ("times run backwards", "no packet has the time of its first frame")
 
 
+def test_a_packet_that_its_container_calls_damaged_is_not_copied(tmp_path):
+    path = write_video(tmp_path / "a.ts", noise_scene(1, 24), bf="0", **H264)
+    with av.open(str(path)) as container:
+        starts = [packet.pos for packet in container.demux() if packet.size]
+    data = bytearray(path.read_bytes())
+    data[starts[11] + 188 + 1] |= 0x80  # the sign of a transport error, in a packet of the stream behind its start
+    path.write_bytes(data)
+    film = Film(path)
+    assert film.refused(8, 16) == "a packet is damaged"
+    prove(film, 16, 24)
+
+
+def test_where_the_streams_parameters_change_it_is_not_copied(tmp_path):
+    one = write_video(tmp_path / "a.flv", noise_scene(1, 16), bf="0", pts=[100 * k for k in range(16)], **H264)
+    times = [1600 + 100 * k for k in range(16)]
+    two = write_video(tmp_path / "b.flv", noise_scene(2, 16), bf="0", pts=times, crf="40", refs="1", **H264)
+    (tmp_path / "c.flv").write_bytes(one.read_bytes() + two.read_bytes()[13:])  # without its header
+    film = Film(tmp_path / "c.flv")
+    prove(film, 8, 16)
+    assert film.refused(8, 24) == "the stream's parameters change, or it is encrypted"
+
+
+def test_an_encrypted_stream_is_not_copied(tmp_path):
+    path, encrypted = write_video(tmp_path / "a.mp4", noise_scene(1, 24), bf="0", **H264), tmp_path / "b.mp4"
+    locked = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": f"{1:032x}", "encryption_kid": f"{2:032x}"}
+    with av.open(str(path)) as plain, av.open(str(encrypted), "w", options=locked) as container:
+        stream = container.add_stream_from_template(plain.streams.video[0])
+        for packet in plain.demux():
+            if packet.size:
+                packet.stream = stream
+                container.mux_one(packet)
+    film = Film(path)
+    with pytest.raises(NotCopyable, match="the stream's parameters change, or it is encrypted"):
+        copy_clip(str(encrypted), *film.span(8, 16), 8)
+
+
 def test_another_frame_of_the_same_time_is_not_taken_for_it(tmp_path):
     options = {"g": "7", "sc_threshold": "0", "bf": "0"}
     one = write_video(tmp_path / "a.ts", noise_scene(1, 24), pts=[100 * k for k in range(24)], **options)

@@ -33,6 +33,9 @@ def test_a_set_of_another_schema_version(root, version):
         ({"size_bytes": "9"}, "does not say how many"),
         ({"sha256": "0"}, "has no SHA-256 of shard 00001"),
         ({"index_sha256": None}, "has no SHA-256 of shard 00001"),
+        ({"generation": "1"}, "says generation '1' of shard 00001"),
+        ({"generation": -1}, "says generation -1 of shard 00001"),
+        ({"generation": None}, "says generation None of shard 00001"),
         ({"name": "00000"}, "lists a shard twice"),
         ({"num_samples": 4}, "says num_samples: 6, its shards sum up to 7"),
     ],
@@ -64,6 +67,10 @@ def test_manifests_that_do_not_fit_each_other(root):
     assert only_fault(root) == ("manifest.json", "", "", "says 7 samples in train, which has 6")
     change_manifest(root / "manifest.json", train=6, config_hash="other")
     assert "of configuration other" in only_fault(root)[3]
+    change_manifest(root / "manifest.json", config_hash="c0ffee")
+    change_manifest(root / "val" / "manifest.json", config_hash="other")
+    told = "is of configuration c0ffee, val of other"
+    assert only_fault(root) == ("manifest.json", "", "", told)
 
 
 def test_a_shard_that_no_manifest_lists(root, tar):

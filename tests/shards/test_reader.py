@@ -1,8 +1,10 @@
+import io
 import json
 
 import numpy as np
 import pytest
 from samples import make_sample
+from spoil import change_index
 
 from shards.reader import ShardSet
 from shards.schema import SCHEMA_VERSION
@@ -120,6 +122,44 @@ def test_a_tar_that_changes_under_our_feet_is_noticed(folder):
     tar.write_bytes(bytes(len(data)))
     with pytest.raises(ValueError, match="its json has other bytes"):
         shards.read(5)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"size_bytes": 2**50},
+        {"size_bytes": 2**63 - 1},
+        {"offset_bytes": 2**63 - 1},
+        {"offset_bytes": -512},
+        {"size_bytes": -1},
+    ],
+)
+def test_an_index_that_leads_out_of_its_tar_is_refused(folder, place):
+    tar = folder / "00002.tar"
+    members = ShardSet(folder).index["members"][7].as_py()
+    change_index(tar, 2, members=[members[0], members[1] | place, members[2]])
+    write_manifest(folder, "c0ffee")
+    with pytest.raises(ValueError, match=r"00002\.parquet is no index of its tar: a member lies outside"):
+        ShardSet(folder)
+
+
+def test_the_last_byte_of_a_tar_may_be_a_members(folder):
+    tar = folder / "00002.tar"
+    members, size = ShardSet(folder).index["members"][7].as_py(), tar.stat().st_size
+    last = members[2] | {"offset_bytes": size - 9, "size_bytes": 9}
+    change_index(tar, 2, members=[*members[:2], last])
+    write_manifest(folder, "c0ffee")
+    assert len(ShardSet(folder)) == 11
+
+
+def test_a_disk_that_gives_less_than_it_was_asked_for(folder, monkeypatch):
+    class Short(io.FileIO):
+        def read(self, size=-1):
+            return super().read(min(size, 100))
+
+    shards = ShardSet(folder)
+    monkeypatch.setattr("pathlib.Path.open", lambda path, *_, **__: Short(path))
+    assert shards.read(7) == SAMPLES[7]
 
 
 def test_a_flipped_bit_is_noticed(folder):

@@ -36,6 +36,28 @@ def test_globs_and_single_files(tmp_path):
     assert names(tmp_path / "**" / "*") == ["a.png", "z.JPG", "c.tar!0.webp"]
 
 
+def test_a_glob_finds_texts_that_it_does_not_match(tmp_path):
+    put(tmp_path, FILES)
+    for pictures in (tmp_path / "b" / "*.JPG", tmp_path / "**" / "*.JPG", tmp_path / "b" / "z.JPG"):
+        (entry,) = Listing(str(pictures)).entries()
+        assert [piece.file for piece, _ in entry.words] == [str(tmp_path / "b" / "z.txt")]
+        before = Listing(str(pictures)).digest()
+        put(tmp_path, {"b/lone.txt": f"of no picture there: {pictures}"})
+        assert Listing(str(pictures)).digest() == before
+        put(tmp_path, {"b/z.txt": f"other words: {pictures}"})
+        assert Listing(str(pictures)).digest() != before
+
+
+def test_pictures_of_other_formats_are_told(tmp_path):
+    put(tmp_path, {"a.gif": b"x", "a.txt": "words", "b.AVIF": b"x", "c.png": b"x"})
+    errors = {entry.path.rsplit("/", 1)[-1]: entry.error for entry in Listing(str(tmp_path)).entries()}
+    assert errors == {
+        "a.gif": "of a format that is not packed: gif",
+        "b.AVIF": "of a format that is not packed: avif",
+        "c.png": None,
+    }
+
+
 def test_nothing_there(tmp_path):
     put(tmp_path, {"a.txt": "words", "b.gif": "x"})
     with pytest.raises(ValueError, match=r"there is no such table"):
@@ -86,6 +108,24 @@ def test_addresses(bucket):
     assert [entry.path.removeprefix(f"{bucket}/") for entry in entries] == ["a.png", "b/z.JPG", "c.tar!0.webp"]
     assert [len(entry.words) for entry in entries] == [0, 1, 0]
     assert names(f"{bucket}/*.tar") == ["c.tar!0.webp"]
+    for pictures in (f"{bucket}/b/*.JPG", f"{bucket}/**/*.JPG", f"{bucket}/b/z.JPG"):
+        (entry,) = Listing(pictures).entries()
+        assert [piece.file for piece, _ in entry.words] == [f"{bucket}/b/z.txt"]
+        before = Listing(pictures).digest()
+        (bucket / "b/lone.txt").write_text(f"of no picture there: {pictures}")
+        assert Listing(pictures).digest() == before
+        (bucket / "b/z.txt").write_text(f"other words: {pictures}")
+        assert Listing(pictures).digest() != before
+    assert [entry.words for entry in Listing(f"{bucket}/a.png").entries()] == [()]
     (bucket / "t.csv").write_text("path,caption\nb/z.JPG,x\nnone.jpg,y\n")
     listing = Listing(str(bucket / "t.csv"))
     assert listing.digest() and [entry.error for entry in listing.entries()] == [None, "there is no such file"]
+
+
+def test_an_address_may_be_spelt_otherwise_than_the_storage_does():
+    import fsspec
+
+    for name in ("0.jpg", "0.txt"):
+        fsspec.filesystem("memory").pipe(f"/spelling/{name}", b"x")
+    for pictures in ("memory://spelling", "memory://spelling/*.jpg", "memory://spelling/0.jpg"):
+        assert [len(entry.words) for entry in Listing(pictures).entries()] == [1]

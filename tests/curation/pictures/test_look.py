@@ -63,6 +63,52 @@ def test_a_picture_that_kills_its_reader_costs_itself_alone(child, tmp_path, mon
     assert isinstance(seen(child, tmp_path, "a.jpg"), Seen)
 
 
+TRUTH = {
+    "video_id": "0" * 20,
+    "size_bytes": 9,
+    "info": {"extension": "jpg", "width": 60, "height": 40},
+    "words": ([{"text": "words", "source": "txt"}], {"x": 1.0}),
+}
+
+
+def told(child, monkeypatch, answer):
+    """What is made of a child's answer."""
+    call = child.call
+    monkeypatch.setattr(child, "call", lambda *_, read: call(dict, answer, read=read))
+    try:
+        return look_at(Entry("a.jpg", Piece("a.jpg")), child, 10)
+    finally:
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"info": {"extension": "exe", "width": 60, "height": 40}},
+        {"info": {"extension": "jpg", "width": 2**40, "height": 40}},
+        {"info": {"extension": "jpg", "width": 60, "height": 0}},
+        {"info": {"extension": "jpg", "width": 60.5, "height": 40}},
+        {"info": {"extension": "jpg", "width": 50_000, "height": 50_000}},
+        {"video_id": "../../../etc/passwd"},
+        {"video_id": 7},
+        {"size_bytes": 0},
+        {"size_bytes": 11},
+        {"words": ([{"text": "\ud800", "source": "txt"}], {})},
+        {"words": ([{"text": None, "source": "txt"}], {})},
+        {"words": ([], {"x": float("nan")})},
+        {"words": ([], {"x": 1e300})},
+        {"words": ([], {"x": 10**400})},
+        {"words": ([], {"x": "1"})},
+        {"error": "\ud800"},
+        {"error": None},
+    ],
+)
+def test_a_lie_costs_its_picture_alone(child, monkeypatch, lie):
+    refused = told(child, monkeypatch, TRUTH | lie)
+    assert isinstance(refused, str) and refused.startswith("crashed: its reader's answer is refused: ")
+    assert isinstance(told(child, monkeypatch, TRUTH), Seen)
+
+
 def test_parts_of_files(tmp_path):
     put(tmp_path, {"x": b"0123456789"})
     assert read_piece(Piece(str(tmp_path / "x"), 2, 3), 9) == b"234"

@@ -39,6 +39,7 @@ BAD = {
     "latin.txt": b"\xff",
     "b/copy.jpg": GOOD["a/0.jpg"],
     "b/copy.txt": "zero again",
+    "moving.gif": b"GIF89a",
 }
 
 
@@ -53,13 +54,14 @@ def packed(tmp_path_factory):
 def test_the_sum_holds_and_every_reason_is_told(packed):
     root, manifest = packed
     counts = {name: manifest[name] for name in ("found", "train", "val", "copies", "failed", "kept")}
-    assert counts == {"found": 10, "train": 5, "val": 0, "copies": 1, "failed": 4, "kept": 9}
+    assert counts == {"found": 11, "train": 5, "val": 0, "copies": 1, "failed": 5, "kept": 10}
     reasons = left_out(root / "out")
-    assert set(reasons) == {"broken.jpg", "short.png", "huge.png", "latin.jpg", "copy.jpg"}
+    assert set(reasons) == {"broken.jpg", "short.png", "huge.png", "latin.jpg", "copy.jpg", "moving.gif"}
     assert reasons["huge.png"].startswith("more than ") and reasons["short.png"].startswith("does not decode")
     assert reasons["latin.jpg"].startswith("its words cannot be read: sidecar: its caption is not UTF-8")
     assert reasons["copy.jpg"].startswith("a copy: it has the bytes of") and "a/0.jpg" in reasons["copy.jpg"]
-    assert sum(manifest["failed_by"].values()) == 4 and manifest["failed_by"]["more than 89478485 pixels"] == 1
+    assert reasons["moving.gif"] == "of a format that is not packed: gif"
+    assert sum(manifest["failed_by"].values()) == 5 and manifest["failed_by"]["more than 89478485 pixels"] == 1
 
 
 def test_samples_hold_the_bytes_and_what_is_known_of_them(packed):
@@ -89,7 +91,7 @@ def test_it_is_a_set_like_any_other(packed):
     out = packed[0] / "out"
     assert faults(out, "all") == faults(out, "none") == {}
     lines = "\n".join(describe(out, list_shards=True))
-    assert "not packed      4 of 9 kept clips" in lines and "60x40" in lines and "sidecar" in lines
+    assert "not packed      5 of 10 samples" in lines and "60x40" in lines and "sidecar" in lines
     assert [shard["num_samples"] for shard in read_json(out / "train" / "manifest.json")["shards"]] == [2, 2, 1]
 
 

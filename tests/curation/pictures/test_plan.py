@@ -1,5 +1,7 @@
 """From what was found of pictures to shards, without a picture."""
 
+import os
+import resource
 from collections import Counter
 
 import pytest
@@ -94,3 +96,29 @@ def test_a_picture_keeps_its_side_whatever_others_there_are(tmp_path):
     rows = [found(k, k) for k in range(100)]
     few, many = val(rows[::2], "few"), val(rows, "many")
     assert few and few == many & {row["video_id"] for row in rows[::2]}
+
+
+@pytest.fixture
+def few_files():
+    """A process that may open some 160 files more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/dev/fd")) + 160, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_there_may_be_more_parts_than_open_files(tmp_path, few_files):
+    rows = [found(position, position % 150) for position in range(200)]
+    many, one = (planned(tmp_path / f"{n}", rows, n, samples_per_shard=40) for n in (1, 200))
+    assert many == one
+
+
+@pytest.mark.parametrize("at_once", [2, 3])
+def test_parts_are_merged_in_as_many_rounds_as_it_takes(tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr("curation.pictures.plan.PARTS_AT_ONCE", at_once)
+    rows = [found(position, position % 15) for position in range(20)]
+    many, one = (planned(tmp_path / f"{n}", rows, n, samples_per_shard=4) for n in (1, 20))
+    assert many == one
+    assert {path.suffix for path in (tmp_path / "1" / "plan").iterdir()} == {".parquet", ".json"}, (
+        "nothing is left over"
+    )

@@ -83,3 +83,12 @@ def test_a_size_that_leads_back_ends_it(tmp_path):
     header[148:156] = b" " * 8
     data[1536 + 148 : 1536 + 156] = b"%06o\0 " % sum(header)
     assert "cut short or damaged" in (entries(tmp_path, bytes(data))[-1].error or "")
+
+
+def test_pictures_of_other_formats_are_told(tmp_path):
+    found = entries(tmp_path, tar_of({"0.gif": b"x", "0.txt": "words", "1.BMP": b"x", "2.jpg": b"x"}))
+    assert [entry.error for entry in found] == [
+        "of a format that is not packed: gif",
+        "of a format that is not packed: bmp",
+        None,
+    ]
