@@ -7,9 +7,9 @@ from curation.config import CurateConfig
 from curation.guard import changes, move_aside
 from curation.safe_score import table_name
 from curation.score_order import describe_tables, tables_from
+from curation.set_files import packed_sets
 from curation.tables import Corpus
 
-OUTCOME = ["stats", "shards", "verdicts"]
 FORCEABLE = {"split": "split", "captions": "split", "score": "score", "dedup": "dedup", "pack": "pack"}
 """What can be forced, and the job that then makes it anew."""
 
@@ -20,24 +20,30 @@ def force(corpus: Corpus, config: CurateConfig, what: str) -> str:
     return f"FORCE={what}: moved the old tables to {aside}" if aside else f"FORCE={what}: no table stands"
 
 
+def tables_of_outcome(corpus: Corpus) -> list[str]:
+    """What is made of scores, those built on others first; not the sets that a user put beside those of verdicts."""
+    return ["stats", *(f"shards/{name}" for name in packed_sets(corpus)), "verdicts"]
+
+
 def _tables(corpus: Corpus, config: CurateConfig, what: str) -> list[str]:
     """Tables to move, those built on others first."""
+    outcome = tables_of_outcome(corpus)
     if what == "split":  # `videos` tells that a part is done, and `inputs` what its files are: in this order
-        return [*OUTCOME, "scores", "videos", "clips", "captions", "proxies", "inputs"]
+        return [*outcome, "scores", "videos", "clips", "captions", "proxies", "inputs"]
     if what == "captions":
         moved = tables_from(config.scorers, "captions")
-        return [*OUTCOME, *_dedup_if_from(config, moved), *reversed(moved), "captions"]
+        return [*outcome, *_dedup_if_from(config, moved), *reversed(moved), "captions"]
     if what == "score":
         changed = _changed(corpus, describe_tables(config.scorers))
         other = changes(corpus, dedup.TABLE, dedup.description(config.dedup, config.scorers))
-        return [*OUTCOME, *([dedup.TABLE] if other else _dedup_if_from(config, changed)), *reversed(changed)]
+        return [*outcome, *([dedup.TABLE] if other else _dedup_if_from(config, changed)), *reversed(changed)]
     if what == "dedup":
-        return [*OUTCOME, dedup.TABLE]
+        return [*outcome, dedup.TABLE]
     return ["stats", *_changed_sets(corpus, config)]
 
 
 def _changed_sets(corpus: Corpus, config: CurateConfig) -> list[str]:
-    """Shards that cannot grow as they stand; those of all sets where all can."""
+    """Shards that cannot grow as they stand, or hold clips that are not kept any more; all where there are none."""
     made = {f"shards/{name}": pack.describe(corpus, config, name) for name in config.sets}
     return [
         table

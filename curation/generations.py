@@ -4,7 +4,7 @@ Tells what stands, and how the verdicts and captions of today compare with it.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -14,7 +14,7 @@ from curation.block import REASON
 from curation.clip_captions import clip_captions
 from curation.joined import KEY
 from curation.scorer import Scorer
-from curation.set_files import SetFiles
+from curation.set_files import SetFiles, packed_sets, set_files
 from curation.tables import Corpus
 from shards import schema
 from shards.store import parquet_file, read_json
@@ -37,8 +37,6 @@ class Standing:
     """How many generations there are, and so the number of the next."""
     generations: dict[str, int] = field(default_factory=dict)
     """Clip -> its generation; those that no shard takes are here too, and are not tried again."""
-    sides: dict[str, str] = field(default_factory=dict)
-    """Video of a clip that a shard takes -> `train` or `val`."""
 
 
 NOTHING = Standing()
@@ -46,17 +44,28 @@ NOTHING = Standing()
 
 def read_standing(files: SetFiles) -> Standing:
     """What is planned of a set, packed or not yet."""
-    if not files.plan_list.exists():
-        return NOTHING
-    number, generations, sides = len(read_json(files.plan_list)["generations"]), {}, {}
-    for generation in range(number):
-        with parquet_file(files.chosen(generation)) as chosen:
-            rows = chosen.read()
-        generations |= dict.fromkeys(rows[KEY].to_pylist(), generation)
-        for video_id, shard in zip(rows["video_id"].to_pylist(), rows["shard"].to_pylist(), strict=True):
-            if shard:
-                sides[video_id] = shard.split("/")[0]
-    return Standing(number, generations, sides)
+    generations: dict[str, int] = {}
+    for number, rows in enumerate(chosen := list(_chosen(files, [KEY]))):
+        generations |= dict.fromkeys(rows[KEY].to_pylist(), number)
+    return Standing(len(chosen), generations)
+
+
+def read_sides(corpus: Corpus) -> dict[str, str]:
+    """Video of which a shard of any set takes a clip -> `train` or `val`: where it stands in one, it goes in all."""
+    sides: dict[str, str] = {}
+    for name in packed_sets(corpus):
+        for rows in _chosen(set_files(corpus, name), ["video_id", "shard"]):
+            taken = rows.filter(rows["shard"].is_valid())
+            shards = taken["shard"].to_pylist()
+            sides |= zip(taken["video_id"].to_pylist(), (shard.split("/")[0] for shard in shards), strict=True)
+    return sides
+
+
+def _chosen(files: SetFiles, columns: list[str]) -> Iterator[pa.Table]:
+    """What each generation that is planned to its end chose."""
+    for generation in read_json(files.plan_list)["generations"] if files.plan_list.exists() else ():
+        with parquet_file(files.chosen(generation["number"])) as chosen:
+            yield chosen.read(columns)
 
 
 @dataclass(frozen=True)

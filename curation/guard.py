@@ -26,6 +26,8 @@ LEFT_OUT: dict[type, set[str]] = {
 LOCAL_PREFIX = "local-dir:"
 WEIGHTS = "content of weights"
 CONTENT = "content "
+RECORD = "config.json"
+"""What made a table, beside its parts."""
 LARGE_BYTES = 2**26
 LIBRARIES = (  # whose version may change what tables hold
     "av",
@@ -184,7 +186,7 @@ def _is_gone(key: str, was: object, now: object) -> bool:
 
 
 def _record(corpus: Corpus, table: str) -> Place:
-    return corpus.folder(table) / "config.json"
+    return corpus.folder(table) / RECORD
 
 
 def _flat(value: object, prefix: str = "") -> dict[str, object]:

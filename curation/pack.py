@@ -56,31 +56,31 @@ def check(config: CurateConfig, set_name: str) -> None:
 
 
 def describe(corpus: Corpus, config: CurateConfig, set_name: str) -> dict:
-    """All that each sample of a set depends on, as JSON: how it is packed, the rules, how its scores were made.
+    """All that each sample of a set depends on, as JSON: how it is packed, and how its scores were made.
 
-    Which clips are kept, and their captions, are facts of a generation.
+    Rules, the clips that they keep, and their captions are facts of a generation.
 
     Raises:
         ValueError: the set has no verdicts, or its verdicts do not know the block list as it is now.
     """
-    rules, settings = _rules(corpus, set_name), config.pack_of(set_name)
-    refuse_older_verdicts(corpus, set_name, rules, read_block_list(config.block_list))
+    settings = config.pack_of(set_name)
+    refuse_older_verdicts(corpus, set_name, _rules(corpus, set_name), read_block_list(config.block_list))
     described = guard.describe(settings)
     assert isinstance(described, dict)
     return {
         "schema_version": SCHEMA_VERSION,
         "pack": {key: value for key, value in described.items() if key not in settings.idle_keys()},
-        "rules": rules["config_hash"],
         "scores": score_configs(corpus, config),
     }
 
 
 def is_outdated(corpus: Corpus, config: CurateConfig, set_name: str) -> bool:
-    """Whether shards of these settings stand that may not stay: of blocked clips, or with other captions."""
+    """Whether shards of these settings stand of clips that are not kept any more, or with other captions."""
     standing = read_standing(files := set_files(corpus, set_name))
     if not standing.number:
         return False
-    return outdated(read_json(files.plan_list), survey(corpus, config.scorers, set_name, standing)) is not None
+    found = survey(corpus, config.scorers, set_name, standing)
+    return found.num_gone > 0 or outdated(read_json(files.plan_list), found) is not None
 
 
 def plan(corpus: Corpus, config: CurateConfig, set_name: str, description: dict | None = None) -> list[str]:
@@ -137,6 +137,7 @@ def _add_generation(
     generation = {
         "number": number,
         "config_hash": planned["config_hash"],
+        "rules_hash": _rules(corpus, set_name)["config_hash"],
         "kept": len(made.kept),
         "clips_hash": blake2b(ids.encode(), digest_size=16).hexdigest(),
         "captions_hash": captions_hash,
@@ -166,6 +167,7 @@ def finish(corpus: Corpus, set_name: str) -> Counts:
     files = set_files(corpus, set_name)
     planned = read_json(files.plan_list)
     counts: Counts = {"kept": planned["kept"]}
+    files.manifest.unlink(missing_ok=True)  # until both splits are told of: one of them may be a generation ahead
     for split in SPLITS:
         folder = files.root / split
         standing = read_json(folder / MANIFEST)["shards"] if (folder / MANIFEST).exists() else []

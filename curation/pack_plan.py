@@ -16,7 +16,7 @@ from curation.bars import crop_known
 from curation.best_frame import read_best_frames
 from curation.clip_captions import clip_captions
 from curation.config import CurateConfig, PackConfig
-from curation.generations import CHOSEN, NOTHING, Standing
+from curation.generations import CHOSEN, NOTHING, Standing, read_sides
 from curation.joined import KEY, Joined, is_number, join, read_mirror
 from curation.motion_bucket import MotionBuckets, rank_motion
 from curation.pack_buckets import Footage, choose
@@ -122,7 +122,7 @@ def make_plan(
     whole = pa.concat_tables([WITH_UNFIT.empty_table(), *parts])
     kept, buckets = whole.select(PLAN.names), whole["bucket"].to_pylist()
     video_ids = kept["video_id"].to_pylist()
-    sides = find_sides(wide, set_name, video_ids, standing.sides, settings.val_share)
+    sides = find_sides(wide, set_name, video_ids, read_sides(corpus), settings.val_share)
     torn = {row: TORN for row, video_id in enumerate(video_ids) if sides[video_id] is None}
     unfit = torn | {row: reason for row, reason in enumerate(whole["unfit"].to_pylist()) if reason}
     keys = [shuffle_key(settings.seed, clip_id) for clip_id in kept["key"].to_pylist()]

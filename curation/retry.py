@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curation.force import OUTCOME
+from curation.force import tables_of_outcome
 from curation.guard import move_aside
 from curation.tables import Corpus
 from shards.places import Place
@@ -72,7 +72,11 @@ def _built_on(corpus: Corpus, parts: list[str]) -> list[str]:
     scores = corpus.folder("scores")
     names = sorted(folder.name for folder in scores.iterdir()) if scores.exists() else []
     tables = [f"scores/{name}" for name in names if name != "dedup"] + ["captions", "videos"]
-    return [*OUTCOME, "scores/dedup", *(f"{table}/{part}.parquet" for table in tables for part in parts)]
+    return [
+        *tables_of_outcome(corpus),
+        "scores/dedup",
+        *(f"{table}/{part}.parquet" for table in tables for part in parts),
+    ]
 
 
 def _merged(

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from curation.guard import RECORD
 from curation.tables import Corpus
 from shards.manifest import MANIFEST
-from shards.places import Place
+from shards.places import Place, reaching
 from shards.store import read_json
 
 
@@ -47,6 +48,15 @@ class SetFiles:
     def parts(self) -> list[str]:
         """Names of the shards of all generations that are planned."""
         return [part for generation in read_json(self.plan_list)["generations"] for part in generation["parts"]]
+
+
+def packed_sets(corpus: Corpus) -> list[str]:
+    """Names of the sets that were packed from verdicts, sorted; what else lies beside them, as pictures, is the user's.
+
+    They bear the record that `pack` writes before all else.
+    """
+    with reaching(shards := corpus.folder("shards")):
+        return sorted(record.parent.name for record in shards.glob(f"*/{RECORD}"))
 
 
 def set_files(corpus: Corpus, set_name: str) -> SetFiles:

@@ -1,4 +1,9 @@
-"""Which side of a set each video stands on, `train` or `val`: no video and no duplicates stand on both."""
+"""Which side each video stands on, `train` or `val`, in all sets of a corpus: no video and no duplicates on both.
+
+A side depends on the clips of the corpus, kept or not, and on what stands in any of its sets. Of the videos that do not
+stand, those that are related go together; so the sides that one set gives are those that the others would have given,
+and the order in which sets are packed does not matter (where all have one `val_share`; else the first one's counts).
+"""
 
 import logging
 from collections import Counter, defaultdict
@@ -21,20 +26,20 @@ def find_sides(
 ) -> dict[str, str | None]:
     """Side of each video that has clips new to a set; None where any side would let train and val share something.
 
-    In a set that holds nothing yet, videos that are related, directly or through others, go together, by a hash. Later
-    ones go where their duplicates stand: what stands does not move. Later ones that are related go together as well;
-    one that has duplicates on both sides has no side, and joins no others.
+    What stands does not move. Of all others, kept or not, those that are related, directly or through each other, go
+    together: where a duplicate of one of them stands, else by a hash. One with duplicates on both sides has no side,
+    and joins no others; nor have those that touch both sides together.
 
     Args:
         wide: all clips of the corpus, with their duplicates.
         set_name: the rule set, for messages.
         of_clips: the video of each clip that is new.
-        standing: side of each video of which the set holds clips.
+        standing: side of each video of which any set of the corpus holds clips.
         val_share: 0..1.
     """
-    near = _near(wide, set(of_clips), standing) if standing else {}
+    near = _near(wide, standing) if standing else {}
     torn = {video_id for video_id, sides in near.items() if len(sides) > 1}
-    kin = relatives(wide, set(of_clips) - standing.keys() - torn if standing else None)
+    kin = relatives(wide, standing.keys() | torn)
     _warn_of_giant(set_name, [kin.get(video_id, video_id) for video_id in of_clips])
     met: dict[str, set[str]] = defaultdict(set)
     for video_id, sides in near.items():
@@ -42,28 +47,27 @@ def find_sides(
     found: dict[str, str | None] = {}
     for video_id in set(of_clips):
         identity = kin.get(video_id, video_id)
-        sides = met.get(identity) or {"val" if is_val(identity, val_share) else "train"}
+        own = standing.get(video_id) or ("val" if is_val(identity, val_share) else "train")
+        sides = met.get(identity) or {own}
         found[video_id] = next(iter(sides)) if len(sides) == 1 else None
     return found
 
 
-def _near(wide: Joined, videos: set[str], standing: Mapping[str, str]) -> dict[str, set[str]]:
-    """Video -> the sides on which it, or a duplicate of one of its clips, stands; nothing where none does."""
+def _near(wide: Joined, standing: Mapping[str, str]) -> dict[str, set[str]]:
+    """Video that has duplicates -> the sides on which it, or one of them, stands; nothing where none does."""
     of_group: dict[str, set[str]] = defaultdict(set)
     for video_id, group in _grouped(wide):
         if video_id in standing:
             of_group[group].add(standing[video_id])
     near: dict[str, set[str]] = defaultdict(set)
-    for video_id in videos & standing.keys():
-        near[video_id].add(standing[video_id])
     for video_id, group in _grouped(wide):
-        if video_id in videos and group in of_group:
+        if group in of_group:
             near[video_id] |= of_group[group]
     return near
 
 
 def is_val(identity: str, val_share: float) -> bool:
-    """Whether the videos of this identity are for validation: the same in every set and for every seed.
+    """Whether the videos of this identity are for validation, whatever the set and the seed.
 
     Args:
         identity: the smallest id among a video and those related to it; see `relatives`.
@@ -73,7 +77,7 @@ def is_val(identity: str, val_share: float) -> bool:
     return int.from_bytes(digest, "big") / 2**64 < val_share
 
 
-def relatives(wide: Joined, among: Container[str] | None = None) -> dict[str, str]:
+def relatives(wide: Joined, without: Container[str] = ()) -> dict[str, str]:
     """Video -> the smallest id among all videos that duplicates join to it, directly or through others.
 
     Counts every clip, kept or not, so that all sets part their videos alike. A video without duplicates is left out.
@@ -81,12 +85,12 @@ def relatives(wide: Joined, among: Container[str] | None = None) -> dict[str, st
 
     Args:
         wide: all clips with their duplicates.
-        among: the videos that count; None counts all.
+        without: videos that do not count.
     """
     members: dict[str, str] = {}
     parents: dict[str, str] = {}
     for video_id, group in _grouped(wide):
-        if among is None or video_id in among:
+        if video_id not in without:
             low, high = sorted((_root(parents, video_id), _root(parents, members.setdefault(group, video_id))))
             parents[high] = low
     return {video_id: _root(parents, video_id) for video_id in parents}

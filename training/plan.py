@@ -67,7 +67,7 @@ def _steps(stage: Stage) -> Iterator[str]:
     if stage.data.is_open:
         stage.data.batches_per_step = batches
         steps, seen = stage.num_steps(), stage.data.samples_at(stage.num_steps())
-        yield f"{steps:,} steps of {batches:,} batches see {seen:,} samples"
+        yield f"{steps:,} steps of {batches:,} {'batch' if batches == 1 else 'batches'} see {seen:,} samples"
     elif len(sizes) == 1:
         a_step = batches * sizes.pop()
         yield f"{num_samples // a_step:,} steps of {a_step:,} samples"

@@ -13,6 +13,7 @@ from curation.score_order import describe_tables
 from curation.scorer import Scorer
 from curation.tables import Corpus
 from shards.schema import CAPTIONS
+from shards.store import write_json
 
 # `match` looks at captions, `fit` at what `match` wrote, `size` at neither.
 SCORERS: dict[str, Scorer] = {
@@ -74,5 +75,20 @@ def test_forced_duplicates_leave_the_scores(tmp_path):
 def test_what_is_built_on_a_table_is_moved_before_it(tmp_path, monkeypatch):
     order: list[str] = []
     monkeypatch.setattr("curation.force.move_aside", lambda corpus, tables: order.extend(tables))
-    force(standing(tmp_path, BY_FIT), CurateConfig(scorers=SCORERS, dedup=BY_FIT), "captions")
-    assert order == ["stats", "shards", "verdicts", "scores/dedup", "scores/fit", "scores/match", "captions"]
+    corpus = standing(tmp_path, BY_FIT)
+    claim(corpus, "pack", "shards/hq", {})
+    force(corpus, CurateConfig(scorers=SCORERS, dedup=BY_FIT), "captions")
+    assert order == ["stats", "shards/hq", "verdicts", "scores/dedup", "scores/fit", "scores/match", "captions"]
+
+
+@pytest.mark.parametrize("what", ["split", "captions", "score", "dedup"])
+def test_sets_of_verdicts_go_and_the_sets_that_a_user_put_beside_them_stay(tmp_path, what):
+    corpus = standing(tmp_path, BY_FIT)
+    for name in ("hq", "pretrain"):
+        claim(corpus, "pack", f"shards/{name}", {})
+    claim(Corpus(corpus.folder("shards/photos")), "pictures", "plan", {})  # as `pictures` does
+    write_json(corpus.folder("shards/photos") / "manifest.json", {})
+    force(corpus, CurateConfig(scorers=SCORERS, dedup=BY_FIT), what)
+    assert [path.name for path in corpus.folder("shards").iterdir()] == ["photos"]
+    assert sorted(path.name for path in tmp_path.glob("aside/*/shards/*")) == ["hq", "pretrain"]
+    assert (corpus.folder("shards/photos") / "manifest.json").exists()

@@ -11,14 +11,14 @@ import pytest
 from handmade import put_dedup
 from test_pack import CONFIG, Made, video_id
 
-from curation import accounts, funnel, pack
-from curation.config import RuleSet
+from curation import accounts, filter, funnel, pack
+from curation.config import Rule, RuleSet
 from curation.force import force
 from curation.generations import CHOSEN
 from curation.pack_worker import PackWorker
 from curation.tables import Corpus, part_name
 from shards.describe import describe
-from shards.manifest import generation_of, shard_name
+from shards.manifest import generation_of, shard_name, split_folders
 from shards.reader import ShardSet
 from shards.schema import CAPTIONS
 from shards.store import read_json, remove_temporaries, write_json
@@ -179,6 +179,53 @@ def test_a_run_killed_at_its_end_or_its_start_is_made_whole(first, second, tmp_p
         shutil.copy(first.folder / "manifest.json", made.folder / "manifest.json")
     assert made.pack() == {}
     assert made.files() == second.files()
+
+
+def test_a_reader_never_sees_splits_of_two_generations(first, second, tmp_path, monkeypatch):
+    made, write = clone(first, tmp_path / "out"), pack.write_manifest
+    grow(made, 4, 5)
+
+    def dying(folder, *rest):
+        if folder.name == "val":
+            raise KeyboardInterrupt
+        return write(folder, *rest)
+
+    monkeypatch.setattr(pack, "write_manifest", dying)
+    with pytest.raises(KeyboardInterrupt):
+        made.pack()
+    monkeypatch.undo()
+    told = {split: read_json(made.folder / split / "manifest.json") for split in ("train", "val")}
+    assert told["train"] == read_json(second.folder / "train/manifest.json")
+    assert told["val"] == read_json(first.folder / "val/manifest.json")
+    with pytest.raises(ValueError, match=r"manifest.json is missing: .* is no finished shard set"):
+        split_folders(made.folder)
+    assert made.pack() == {} and made.files() == second.files()
+
+
+def filtered(made, limit):
+    """Verdicts by this limit, as the job gives them."""
+    sets = {"hq": RuleSet([Rule("steps", min=limit)])}
+    return filter.run(made.corpus, replace(CONFIG, sets=sets))["hq"]["kept"]
+
+
+def test_another_threshold_makes_a_generation_and_a_stricter_one_moves_nothing(first, tmp_path, caplog):
+    made = clone(first, tmp_path / "out")
+    shutil.rmtree(made.folder)
+    assert filtered(made, 3) == 4 and made.pack()
+    before = standing(made)
+    assert filtered(made, 2) == 8 and made.pack()
+    after = standing(made)
+    assert before.items() <= after.items() and len(keys(made)["train"] | keys(made)["val"]) == 8
+    assert {name.split("/")[1][:5] for name in after.keys() - before if name.startswith(SHARDS)} == {"g001-"}
+    assert [checked for checked in verify(made.folder) if checked.problem] == []
+    generations = read_json(made.folder / "plan/plan.json")["generations"]
+    assert [each["kept"] for each in generations] == [4, 4]
+    assert len({each["rules_hash"] for each in generations}) == 2
+    assert generations[1]["rules_hash"] == read_json(made.corpus.folder("verdicts/hq") / "rules.json")["config_hash"]
+    assert "NO LONGER KEPT" not in caplog.text
+    assert filtered(made, 3) == 4 and made.pack() == {} and standing(made) == after
+    assert "4 of its 8 clips are NO LONGER KEPT" in caplog.text
+    assert read_json(made.folder / "plan/plan.json")["generations"] == generations
 
 
 def test_clips_that_are_no_longer_kept_stay_and_are_told(second, tmp_path, caplog):

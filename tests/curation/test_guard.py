@@ -15,7 +15,7 @@ from curation.scorers.openclip import OpenClip
 from curation.tables import Corpus
 from shards.store import read_json
 
-NO_NUMBERS = "fsspec huggingface-hub jsonargparse pyyaml ray rich safetensors universal-pathlib webdataset"
+NO_NUMBERS = "fsspec huggingface-hub jsonargparse orjson pyyaml ray rich safetensors universal-pathlib webdataset"
 """Libraries of curation that compute nothing: their version does not change what a table holds."""
 
 

@@ -17,6 +17,7 @@ from curation import pack
 from curation.child import ChildUnavailable
 from curation.config import CurateConfig, LimitsConfig, PackConfig
 from curation.engine import Engine
+from curation.guard import claim
 from curation.pack_plan import make_plan
 from curation.pack_worker import PackWorker
 from curation.scorers.motion import Motion
@@ -112,7 +113,10 @@ class Made:
     def pack(self, config=CONFIG):
         """What the driver does; returns the parts done and their counts."""
         done = {}
-        parts = pack.plan(self.corpus, config, "hq")
+        pack.check(config, "hq")
+        description = pack.describe(self.corpus, config, "hq")
+        claim(self.corpus, "pack", "shards/hq", description)
+        parts = pack.plan(self.corpus, config, "hq", description)
         engine = Engine("local", None, self.corpus.root / "journal")
         engine.run("pack", pack.PackTask(self.corpus, config.pack_of("hq"), "hq"), parts, done.__setitem__)
         if parts:
@@ -369,6 +373,28 @@ def test_footage_that_goes_away_while_it_is_read_is_no_failure(packed, tmp_path,
     assert not (made.folder / "failures").exists()
 
 
+def test_a_film_that_is_replaced_while_it_is_cut_costs_its_clips_alone(packed, tmp_path, monkeypatch):
+    made, cut = copy(packed, tmp_path), PackWorker._try
+    shutil.rmtree(made.folder)
+    shutil.copytree(made.films, tmp_path / "films")
+    made.films = tmp_path / "films"
+    for number in made.rows:
+        made.add(number)
+    made.judge({})
+
+    def replaced(worker, row):
+        clip = cut(worker, row)
+        if row["path"].endswith("2.mp4"):
+            write_video(made.films / "2.mp4", [numbered_frame(k) for k in range(30)])
+        return clip
+
+    monkeypatch.setattr(PackWorker, "_try", replaced)
+    made.pack()
+    failures = made.failures()
+    assert set(failures) == {clip_id for clip_id in made.ids if clip_id.startswith(video_id(2))}
+    assert all("changed since it was listed" in error for error in failures.values())
+
+
 def test_frames_larger_than_the_limit_are_not_cut(packed, tmp_path):
     made = copy(packed, tmp_path)
     shutil.rmtree(made.folder)
@@ -440,7 +466,7 @@ def test_a_set_that_keeps_nothing_is_empty_and_says_so(packed, tmp_path, caplog)
     assert json.loads((made.folder / "manifest.json").read_text())["kept"] == 0
 
 
-def test_the_description_tells_other_rules_and_settings(packed, tmp_path):
+def test_the_description_tells_other_settings(packed, tmp_path):
     made = copy(packed, tmp_path)
     before = pack.describe(made.corpus, CONFIG, "hq")
     assert before == pack.describe(packed.corpus, CONFIG, "hq")
@@ -448,9 +474,7 @@ def test_the_description_tells_other_rules_and_settings(packed, tmp_path):
     assert before != pack.describe(made.corpus, other, "hq")
     with pytest.raises(ValueError, match="was made with other settings; name another OUT, or say FORCE=pack"):
         pack.plan(made.corpus, other, "hq")
-    write_json(rules := made.corpus.folder("verdicts/hq") / "rules.json", {"config_hash": "other", "kept_hash": "kept"})
-    assert before != pack.describe(made.corpus, CONFIG, "hq")
-    rules.unlink()
+    (made.corpus.folder("verdicts/hq") / "rules.json").unlink()
     with pytest.raises(ValueError, match="run JOB=filter first"):
         pack.describe(made.corpus, CONFIG, "hq")
 

@@ -203,6 +203,7 @@ def test_proxy_frames_that_are_missing_are_told_before_work(pictured, tmp_path):
     made.corpus.path("proxies", part_name(2)).unlink()
     with pytest.raises(ValueError, match=r"proxies.part-00002.* say FORCE=split"):
         made.pack(config())
+    shutil.rmtree(made.folder)
     assert made.pack(CONFIG), "videos need none"
 
 

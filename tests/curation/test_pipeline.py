@@ -102,11 +102,12 @@ def test_a_changed_configuration_is_refused_and_forced(footage, curated, tmp_pat
     assert "split: nothing to do" in said and "score motion: 5 parts" in said and "dedup: nothing to do" in said
 
 
-def test_force_pack_moves_only_the_sets_that_changed(footage, curated, tmp_path, capsys):
+def test_force_pack_moves_only_the_sets_that_changed(footage, curated, tmp_path):
     shutil.copytree(curated, tmp_path / "out")
     change = ("--sets.hq", '{"rules": [{"column": "motion", "min": 0.2}]}')
-    assert curate(footage, tmp_path / "out", *change) == 1
-    assert "shards/hq was made with another configuration" in capsys.readouterr().err
+    assert curate(footage, tmp_path / "out", *change) == 0
+    assert '"no_longer_kept": 4' in (tmp_path / "out/shards/hq/manifest.json").read_text()
+    assert not (tmp_path / "out/aside").exists()
     assert curate(footage, tmp_path / "out", *change, "--force", "pack") == 0
     assert list((tmp_path / "out/aside").glob("*/shards/hq/manifest.json"))
     assert not list((tmp_path / "out/aside").glob("*/shards/pretrain"))

@@ -15,6 +15,7 @@ from curation.jobs import Curation
 from curation.progress import Screen
 from curation.scorers.motion import Motion
 from curation.tables import Corpus
+from shards.store import write_json
 
 TABLES = ("inputs", "videos", "clips", "captions", "proxies", "scores", "verdicts", "stats")
 JOBS = ("split", "score", "dedup", "filter", "stats")
@@ -59,8 +60,11 @@ def test_a_video_that_is_read_again_ends_as_if_it_had_never_failed(tmp_path, cur
     monkeypatch.setenv(HEALED, "1")
     curate("out")
     assert content(tmp_path / "out") == before, "nothing is tried again unasked"
+    for made in ("hq/config.json", "photos/plan/config.json"):  # a set of verdicts, and one that the user has brought
+        write_json(tmp_path / "out" / "shards" / made, {})
     curate("out", "quarantined")
     assert "RETRY=quarantined: 1 of 1 are ok now" in capfd.readouterr().out
+    assert [path.name for path in (tmp_path / "out" / "shards").iterdir()] == ["photos"]
     curate("whole")
     assert content(tmp_path / "out") == content(tmp_path / "whole")
     assert content(tmp_path / "out")["scores/motion/part-00001.parquet"] == before["scores/motion/part-00001.parquet"]
