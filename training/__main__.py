@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shards.places import is_address
-from training.recipe import CONFIGS, Recipe, Run, last_finished, weights_of
+from training.recipe import ALL, CONFIGS, Recipe, Run, last_finished, weights_of
 
 if TYPE_CHECKING:
     from training.data import StageData
@@ -35,7 +35,7 @@ def make_parser() -> argparse.ArgumentParser:
     shared.add_argument("--recipe", default="demo", help=f"folder in {CONFIGS}, or a path (default demo)")
     shared.add_argument("--runs", help="folder of the runs (default runs/<name of the recipe>)")
     train = commands.add_parser("train", parents=[shared], allow_abbrev=False, help="train one stage, or go on with it")
-    train.add_argument("--stage", required=True, help="name of the stage")
+    train.add_argument("--stage", required=True, help="name of the stage, of a chain of the recipe, or all")
     train.add_argument("--force", action="store_true", help="move what the stage left aside, and start it anew")
     sample = commands.add_parser("sample", parents=[shared], allow_abbrev=False, help="sample a video")
     sample.add_argument("--caption", required=True, help="what the video shows")
@@ -43,7 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
     sample.add_argument("--seed", type=int, default=0, help="of the noise (default 0)")
     sample.add_argument("--out", help="folder for mp4 and PNG (default: samples in the run)")
     plan = commands.add_parser("plan", parents=[shared], allow_abbrev=False, help="say what stages would do")
-    plan.add_argument("--stage", help="one stage (default: all)")
+    plan.add_argument("--stage", help="a stage or a chain (default: all)")
     about = "make latent sets of the packed sets that a stage reads, for --data.latents"
     encode = commands.add_parser("encode", parents=[shared], allow_abbrev=False, help=about)
     encode.add_argument("--stage", required=True, help="whose codec, text encoder, frame size and packed set")
@@ -56,16 +56,17 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def train(options: argparse.Namespace, rest: list[str]) -> None:
-    """Trains a stage."""
-    recipe, run = _recipe(options), Run(_runs(options) / options.stage)
-    files = recipe.files(options.stage)
+    """Trains a stage, or one after the other."""
+    recipe = _recipe(options)
+    stages = recipe.chain(options.stage)
     from training.config import build_stage
     from training.fit import train as train_stage
     from training.screen import Screen
 
-    stage, screen = build_stage(files, rest), Screen()
-    with _sole_user(run):
-        train_stage(stage, run, screen, options.force)
+    for name in stages:
+        stage, screen, run = build_stage(recipe.files(name), rest), Screen(), Run(_runs(options) / name)
+        with _sole_user(run):
+            train_stage(stage, run, screen, options.force)
 
 
 def sample(options: argparse.Namespace, rest: list[str]) -> None:
@@ -84,7 +85,7 @@ def sample(options: argparse.Namespace, rest: list[str]) -> None:
 def plan(options: argparse.Namespace, rest: list[str]) -> None:
     """Says what stages would do."""
     recipe = _recipe(options)
-    stages = [options.stage] if options.stage else recipe.stages
+    stages = recipe.chain(options.stage or ALL)
     from training.plan import describe
 
     for line in describe(recipe, stages, rest):

@@ -16,7 +16,7 @@ import yaml
 from shards.store import read_json, write_json
 
 CONFIGS = Path("configs/train")
-BASE = "base"
+BASE, CHAINS, ALL = "base", "chains", "all"
 LIBRARIES = ("torch", "lightning", "diffusers", "open_clip_torch")
 
 
@@ -25,7 +25,7 @@ class Recipe:
     """The stages of one folder of configurations."""
 
     folder: Path
-    """Holds `base.yaml` and one file a stage."""
+    """Holds `base.yaml`, one file a stage, and maybe `chains.yaml`: names for several stages."""
 
     @property
     def stages(self) -> list[str]:
@@ -37,7 +37,7 @@ class Recipe:
         if not (self.folder / f"{BASE}.yaml").exists():
             known = sorted(path.parent.name for path in self.folder.parent.glob(f"*/{BASE}.yaml"))
             raise ValueError(f"no recipe {self.folder.name!r} in {self.folder.parent}; there are: {', '.join(known)}")
-        names = [path.stem for path in self.folder.glob("*.yaml") if path.stem != BASE]
+        names = [path.stem for path in self.folder.glob("*.yaml") if path.stem not in (BASE, CHAINS)]
         return sorted(names, key=lambda name: (self._depth(name, names), name))
 
     def _depth(self, stage: str, names: list[str]) -> int:
@@ -53,6 +53,39 @@ class Recipe:
         except yaml.YAMLError:
             return None  # whoever trains it is told
         return config.get("init_from") if isinstance(config, dict) else None
+
+    @property
+    def chains(self) -> dict[str, list[str]]:
+        """Stages by the name that stands for them, in the order of training.
+
+        Raises:
+            ValueError: `chains.yaml` does not hold lists of this recipe's stages.
+        """
+        path = self.folder / f"{CHAINS}.yaml"
+        try:
+            told = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+        except yaml.YAMLError as error:
+            raise ValueError(f"{path} is no valid YAML: {error}") from error
+        if not isinstance(told, dict):
+            raise ValueError(f"{path} holds no names with lists of stages")
+        for name, stages in told.items():
+            if not isinstance(name, str) or not isinstance(stages, list) or not stages:
+                raise ValueError(f"{path}: {name!r} is no name, in quotes, with a list of stages")
+            if unknown := [stage for stage in stages if stage not in self.stages]:
+                raise ValueError(f"{path}: {name!r} names {unknown[0]!r}; the stages are: {', '.join(self.stages)}")
+        return told
+
+    def chain(self, name: str) -> list[str]:
+        """The stages that a name stands for, in the order of training: those of a chain, `all`, or the one so named.
+
+        Raises:
+            ValueError: there is no such recipe, chain or stage.
+        """
+        known = {ALL: self.stages} | {stage: [stage] for stage in self.stages} | self.chains
+        if name not in known:
+            names = ", ".join(dict.fromkeys([*self.stages, *self.chains, ALL]))
+            raise ValueError(f"recipe {self.folder.name!r} has no stage {name!r}; it has: {names}")
+        return known[name]
 
     def files(self, stage: str) -> list[Path]:
         """The YAML files of a stage, the later wins.

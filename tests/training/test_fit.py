@@ -1,4 +1,5 @@
 import json
+import shutil
 from itertools import pairwise
 
 import pyarrow.parquet as pq
@@ -59,6 +60,16 @@ def test_the_first_stage_leaves_temporal_layers_bit_equal_and_trains_the_others(
         assert temporal and all(torch.equal(before[name], after[name]) for name in temporal)
         changed = [name for name in before if name not in temporal and not torch.equal(before[name], after[name])]
         assert len(changed) > 0.9 * (len(before) - len(temporal))
+
+
+def test_all_stages_follow_each_other_and_those_that_are_finished_are_not_repeated(tiny, capsys):
+    assert main(tiny.train("all")) == 0
+    made = {stage: weights(tiny, stage) for stage in "12"}
+    assert "stage 2 starts from the EMA weights" in capsys.readouterr().out
+    shutil.rmtree(tiny.runs / "2")
+    assert main(tiny.train("all")) == 0
+    assert "stage 1 is finished" in capsys.readouterr().out
+    assert {stage: weights(tiny, stage) for stage in "12"} == made
 
 
 def test_the_next_stage_starts_from_the_average(tiny):

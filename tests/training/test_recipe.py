@@ -138,3 +138,34 @@ def test_shipped_stages_start_from_stages_of_the_same_recipe(folder):
         while (before := starts[chain[-1]]) is not None:
             assert before not in chain, f"stages start from each other: {chain}"
             chain.append(before)
+
+
+def test_a_chain_stands_for_stages_in_their_order(tmp_path):
+    recipe = recipe_of(tmp_path, "1", "2a", "2b", "3")
+    assert recipe.chain("2a") == ["2a"] and recipe.chain("all") == ["1", "2a", "2b", "3"] == recipe.stages
+    (recipe.folder / "chains.yaml").write_text('"2": [2a, 2b]\n"3": [2b, "3"]\n')
+    assert recipe.stages == ["1", "2a", "2b", "3"], "it is no stage"
+    assert recipe.chain("2") == ["2a", "2b"] and recipe.chain("3") == ["2b", "3"], "a chain may bear a stage's name"
+    with pytest.raises(ValueError, match=r"no stage '4'; it has: 1, 2a, 2b, 3, 2, all$"):
+        recipe.chain("4")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('"2": [2a, 4]', "'2' names 4; the stages are: 1, 2a"),
+        ("2: [2a]", "2 is no name, in quotes"),
+        ('"2": 2a', "is no name, in quotes, with a list"),
+        ("- 2a", "holds no names"),
+        ("{", "no valid YAML"),
+    ],
+)
+def test_a_wrong_chain_is_told_with_its_file(tmp_path, text, words):
+    recipe = recipe_of(tmp_path, "1", "2a")
+    (recipe.folder / "chains.yaml").write_text(text)
+    with pytest.raises(ValueError, match=rf"chains\.yaml.*{words}"):
+        recipe.chain("1")
+
+
+def test_chains_of_shipped_recipes_name_their_stages():
+    assert Recipe(CONFIGS / "svd").chain("2") == ["2a", "2b"] and Recipe(CONFIGS / "svd").chain("3") == ["3-t2v"]
