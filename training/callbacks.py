@@ -14,6 +14,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[repo
 
 from shards.store import TEMPORARY_SUFFIX, write_json
 from training.data import StageData
+from training.guard import GradientGuard
 from training.module import StageModule
 from training.pictures import gif, write_mp4
 from training.screen import Screen
@@ -34,11 +35,17 @@ class Watch:
     """The state is written from which a killed run goes on."""
     captions: tuple[str, ...] = ()
     """What videos are sampled of."""
+    max_skipped_steps: int = 20
+    """Steps that may be left out since their gradient was not finite, or a spike; the stage stops at one more."""
+    max_gradient_ratio: float = 0.0
+    """A gradient of more than so many times the usual norm is a spike; 0 knows none."""
 
     def __post_init__(self) -> None:
         for name in ("numbers_every", "held_out_every", "videos_every", "checkpoint_every"):
             if getattr(self, name) < 0:
                 raise ValueError(f"watch.{name} is a number of samples, at least 0, not {getattr(self, name)}")
+        if self.max_skipped_steps < 0 or not (self.max_gradient_ratio == 0 or self.max_gradient_ratio > 1):
+            raise ValueError("watch.max_skipped_steps is at least 0; watch.max_gradient_ratio is 0 or above 1")
 
 
 def is_due(seen: int, before: int, every: int, total: int) -> bool:
@@ -74,6 +81,7 @@ class Numbers(Look):
     every: int
     screen: Screen
     name: str
+    guard: GradientGuard
     _losses: list[torch.Tensor] = field(default_factory=list)
     _words: str = "..."
 
@@ -81,11 +89,6 @@ class Numbers(Look):
         """Begins the bar."""
         self.screen.begin(self.name, self.total, pl_module.samples_seen)
         self._since = (monotonic(), pl_module.samples_seen)
-
-    def on_before_optimizer_step(self, trainer: Trainer, pl_module: StageModule, optimizer: Any) -> None:  # type: ignore[override]
-        """Measures the gradient before it is clipped."""
-        gradients = [p.grad for p in pl_module.denoiser.parameters() if p.grad is not None]
-        self._gradient_norm = torch.nn.utils.get_total_norm(gradients)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, outputs: Any, batch: Any, batch_idx: int):  # type: ignore[override]
         """Collects; writes when it is time."""
@@ -97,7 +100,7 @@ class Numbers(Look):
             speed = (seen - before) / max(monotonic() - then, 1e-9)
             numbers = {
                 "loss": float(loss),
-                "gradient_norm": float(self._gradient_norm),
+                "gradient_norm": self.guard.norm,
                 "learning_rate": pl_module.adam.rate(seen),
                 "samples_a_second": speed,
             }
@@ -168,7 +171,7 @@ class Videos(Look):
         if self.captions and trainer.is_global_zero and self.is_due(pl_module, batch_idx, self.every):
             fps = self.data.fps[0]
             with pl_module.averaged():
-                videos = pl_module.generate(self.captions, self.data.bucket, fps, seed=0)
+                videos = pl_module.generate(self.captions, self.data.bucket, fps, range(len(self.captions)))
             for number, video in enumerate(videos.cpu().numpy()):
                 write_mp4(self.folder / f"{pl_module.samples_seen:09d}-{number}.mp4", video, fps)
                 _show(trainer, f"videos/{self.captions[number]}", gif(video, fps), video.shape, pl_module.samples_seen)

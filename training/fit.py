@@ -16,6 +16,7 @@ from shards.store import atomic_path, read_json, remove_temporaries, write_table
 from training.callbacks import Checkpoints, Failures, HeldOutLoss, Numbers, PlainFile, Videos
 from training.codec import LatentCodec
 from training.config import Stage
+from training.guard import GradientGuard
 from training.recipe import Run, check_same, content_hash, file_hash, versions, weights_of
 from training.sample_plan import SKIPPED
 from training.screen import Screen
@@ -101,9 +102,13 @@ class Watchers:
     def __init__(self, stage: Stage, run: Run, total: int, screen: Screen) -> None:
         watch, data = stage.watch, stage.data
         self.failures = Failures(run.folder, screen, data.max_failed)
+        self.guard = GradientGuard(
+            run.folder / "skipped_steps.json", screen, watch.max_skipped_steps, watch.max_gradient_ratio
+        )
         self.held_out = HeldOutLoss(total, watch.held_out_every, data, screen)
         self.in_order = [
-            Numbers(total, watch.numbers_every, screen, f"stage {run.stage}"),
+            self.guard,
+            Numbers(total, watch.numbers_every, screen, f"stage {run.stage}", self.guard),
             self.failures,
             self.held_out,
             Videos(total, watch.videos_every, watch.captions, data, run.folder / "videos"),
@@ -173,6 +178,7 @@ def _hand_over(stage: Stage, run: Run, made_from: dict[str, Any], watchers: Watc
             "weights": weights,
             "held_out_loss": watchers.held_out.history,
             "num_failed": num_failed(run),
+            "num_skipped_steps": len(watchers.guard.skipped),
         }
     )
     run.checkpoint.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from training.guidance import Guidance, guided
 from training.inventory import select_trainable
 from training.objective import Objective
 from training.optimizer import Adam
-from training.sampler import EulerSampler
+from training.sampler import Sampler
 from training.stream import Batch
 from training.text import TextEncoder
 
@@ -35,7 +35,7 @@ class StageModule(LightningModule):
         conditioning: Conditioning,
         objective: Objective,
         optimizer: Adam,
-        sampler: EulerSampler,
+        sampler: Sampler,
         guidance: Guidance,
         trainable: tuple[str, ...] = (".*",),
         ema_decay: float = 0.9999,
@@ -62,6 +62,8 @@ class StageModule(LightningModule):
         self.sampler, self.guidance = sampler, guidance
         self.samples_at: Callable[[int], int] = int
         """Samples that so many steps of the stage learn from."""
+        self.skips_step = False
+        """Whether the step of now is left out; see `guard.py`."""
 
     def load_frozen(self, device: torch.device) -> None:
         """Loads codec and text encoder.
@@ -115,7 +117,8 @@ class StageModule(LightningModule):
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = self.adam.rate(self.samples_seen)
         super().optimizer_step(*args, **kwargs)
-        self.ema.update(self.denoiser)
+        if not self.skips_step:
+            self.ema.update(self.denoiser)
 
     def training_step(self, batch: Batch, _index: int) -> Tensor:
         """Mean loss of the batch; each sample draws its noise from its own seed."""
@@ -174,19 +177,24 @@ class StageModule(LightningModule):
         return Conditions(text, micro.to(text.device))
 
     @torch.no_grad()
-    def generate(self, captions: Sequence[str], bucket: Bucket, fps: float, seed: int) -> Tensor:
-        """Videos of captions: uint8 (B, T, H, W, 3) RGB. Video i starts from the noise of seed + i."""
+    def generate(self, captions: Sequence[str], bucket: Bucket, fps: float, seeds: Sequence[int]) -> Tensor:
+        """Videos of captions, each from the noise of its own seed: uint8 (B, T, H, W, 3) RGB."""
         shape = self.codec.shape(bucket.num_frames, bucket.height, bucket.width)
-        generators = [torch.Generator().manual_seed(seed + i) for i in range(len(captions))]
-        noise = torch.stack([self.objective.noise.draw(shape, generator) for generator in generators])
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+        def fresh() -> Tensor:
+            drawn = [self.objective.noise.draw(shape, generator) for generator in generators]
+            return torch.stack(drawn).to(self.device)  # (B, T, C, h, w)
+
         numbers = [0.0 if bucket.is_image else micro.of_sampling(fps) for micro in self.conditioning.micro]
         conditions = self.conditions(captions, torch.tensor([numbers] * len(captions)))
         denoise = guided(
             self.guidance,
+            self.sampler.sigmas(),
             lambda noisy, sigma: self._estimate(noisy, sigma, conditions),
             lambda noisy, sigma: self._estimate(noisy, sigma, without_text(conditions, self.empty)),
         )
-        return self.codec.decode(self.sampler.sample(denoise, noise.to(self.device)))
+        return self.codec.decode(self.sampler.sample(denoise, fresh(), fresh))
 
     def _estimate(self, noisy: Tensor, sigma: Tensor, conditions: Conditions) -> Tensor:
         return self.objective.denoise(self.denoiser, noisy, sigma, conditions)

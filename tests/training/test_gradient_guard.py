@@ -1,0 +1,104 @@
+"""Steps with gradients that are not finite, or spikes, change nothing, are listed, and stop the stage when many."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_recipe import TinyRecipe
+
+from training.__main__ import main
+from training.callbacks import Checkpoints, Watch
+from training.module import StageModule
+from training.recipe import Run
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    recipe = TinyRecipe(tmp_path)
+    recipe.pack()
+    return recipe
+
+
+def spoil(monkeypatch, steps, factor):
+    """Multiplies the loss of these steps."""
+    training_step = StageModule.training_step
+
+    def spoilt(module, batch, index):
+        loss = training_step(module, batch, index)
+        return loss * factor if module.trainer.global_step in steps else loss
+
+    monkeypatch.setattr(StageModule, "training_step", spoilt)
+
+
+def parts(module):
+    """Weights, average and moments of the optimizer."""
+    moments = module.trainer.optimizers[0].state_dict()["state"]
+    tensors = [*module.denoiser.state_dict().values(), *module.ema.state_dict().values()]
+    return [
+        t.clone() for t in (*tensors, *(t for each in moments.values() for t in each.values())) if torch.is_tensor(t)
+    ]
+
+
+def test_a_step_that_is_not_finite_changes_nothing_and_is_listed(tiny, monkeypatch, capsys):
+    spoil(monkeypatch, {3}, float("nan"))
+    seen, on_train_batch_end = {}, Checkpoints.on_train_batch_end
+
+    def look(self, trainer, module, *rest):
+        seen[trainer.global_step] = parts(module)
+        on_train_batch_end(self, trainer, module, *rest)
+
+    monkeypatch.setattr(Checkpoints, "on_train_batch_end", look)
+    assert main(tiny.train("1")) == 0
+    same = {step: all(map(torch.equal, seen[step], seen[step - 1])) for step in range(2, 9)}
+    assert same == {step: step == 4 for step in range(2, 9)}
+    (skipped,) = json.loads((tiny.runs / "1" / "skipped_steps.json").read_text())
+    assert (skipped["step"], skipped["samples"], skipped["gradient_norm"]) == (3, 6, "nan") and len(
+        skipped["keys"]
+    ) == 2
+    assert "step 3 left out: a gradient that is not finite" in capsys.readouterr().out
+    assert (Run(tiny.runs / "1").record or {})["num_skipped_steps"] == 1
+    ended = load_file(tiny.runs / "1" / "ema.safetensors")
+    assert all(tensor.isfinite().all() for tensor in ended.values())
+
+
+def test_a_run_with_a_step_left_out_resumes_to_the_same_weights(tiny, tmp_path, monkeypatch):
+    spoil(monkeypatch, {3}, float("inf"))
+    assert main(tiny.train("1")) == 0
+    whole, tiny.runs = (tiny.runs / "1" / "raw.safetensors").read_bytes(), tmp_path / "broken"
+    save = Checkpoints.on_train_batch_end
+
+    def save_and_break(self, trainer, module, *rest):
+        save(self, trainer, module, *rest)
+        if trainer.global_step == 5:
+            raise RuntimeError("the power went out")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Checkpoints, "on_train_batch_end", save_and_break)
+        assert main(tiny.train("1")) == 1
+    assert main(tiny.train("1")) == 0
+    assert (tiny.runs / "1" / "raw.safetensors").read_bytes() == whole
+    assert len(json.loads((tiny.runs / "1" / "skipped_steps.json").read_text())) == 1
+
+
+def test_too_many_steps_left_out_stop_the_stage(tiny, monkeypatch, capsys):
+    spoil(monkeypatch, range(2, 8), float("nan"))
+    assert main(tiny.train("1", "--watch.max_skipped_steps", "2")) == 1
+    assert "3 steps had to be left out, and watch.max_skipped_steps is 2" in capsys.readouterr().err
+    assert not (tiny.runs / "1" / "raw.safetensors").exists()
+
+
+def test_a_spike_is_left_out_once_it_is_known_what_is_usual(tiny, monkeypatch):
+    monkeypatch.setattr("training.guard.SETTLED", 4)
+    spoil(monkeypatch, {1, 6}, 1e4)
+    assert main(tiny.train("1", "--watch.max_gradient_ratio", "50")) == 0
+    (skipped,) = json.loads((tiny.runs / "1" / "skipped_steps.json").read_text())
+    assert skipped["step"] == 6
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"max_skipped_steps": -1}, {"max_gradient_ratio": 0.5}, {"max_gradient_ratio": -2.0}]
+)
+def test_wrong_limits_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Watch(**wrong)
