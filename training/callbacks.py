@@ -62,10 +62,15 @@ class Look(Callback):
 
     def is_due(self, module: StageModule, batch_idx: int, every: int) -> bool:
         """Whether it is time, after a batch of the stage; never between the batches of one step."""
-        if (batch_idx + 1) % module.trainer.accumulate_grad_batches:
+        if not self.ends_step(module, batch_idx):
             return False
         before = module.samples_at(module.trainer.global_step - 1)
         return is_due(module.samples_seen, before, every, self.total)
+
+    @staticmethod
+    def ends_step(module: StageModule, batch_idx: int) -> bool:
+        """Whether a batch is the last one of its step."""
+        return (batch_idx + 1) % module.trainer.accumulate_grad_batches == 0
 
 
 def log(trainer: Trainer, module: StageModule, numbers: Mapping[str, float]) -> None:
@@ -187,15 +192,22 @@ def _show(trainer: Trainer, tag: str, animation: bytes, shape: tuple[int, ...], 
 
 @dataclass
 class Checkpoints(Look):
-    """Writes the state of the run; the file is whole or not there. Comes after all that has a state of its own."""
+    """Writes the state of the run; the file is whole or not there. Comes after all that has a state of its own.
+
+    After a SIGTERM it writes once more at the end of the step; Lightning then ends the process, with exit code 0.
+    """
 
     every: int
     path: Path
+    screen: Screen
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, outputs: Any, batch: Any, batch_idx: int):  # type: ignore[override]
         """Writes when it is time."""
-        if self.is_due(pl_module, batch_idx, self.every):
+        is_told = trainer.received_sigterm and self.ends_step(pl_module, batch_idx)
+        if is_told or self.is_due(pl_module, batch_idx, self.every):
             save_atomically(trainer, self.path)
+        if trainer.received_sigterm:
+            self.screen.say(f"SIGTERM after {pl_module.samples_seen:,} samples; the same command goes on")
 
 
 class PlainFile(TorchCheckpointIO):

@@ -112,7 +112,9 @@ class Watchers:
             self.failures,
             self.held_out,
             Videos(total, watch.videos_every, watch.captions, data, run.folder / "videos"),
-            Checkpoints(total, watch.checkpoint_every, run.checkpoint),  # last: it saves the state of the others
+            Checkpoints(
+                total, watch.checkpoint_every, run.checkpoint, screen
+            ),  # last: it saves the state of the others
         ]
 
 

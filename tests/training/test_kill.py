@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+import torch
 from tiny_recipe import TinyRecipe
 
 from training.recipe import Run
@@ -14,13 +15,9 @@ from training.recipe import Run
 NUM_KILLS = 3
 
 
-def begin(tiny, workers):
-    command = [
-        sys.executable,
-        "-m",
-        "training",
-        *tiny.train("2", "--data.workers", str(workers), "--init_from", "null"),
-    ]
+def begin(tiny, workers, *arguments):
+    options = ("--data.workers", str(workers), "--init_from", "null", *arguments)
+    command = [sys.executable, "-m", "training", *tiny.train("2", *options)]
     return subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True, text=True
     )
@@ -60,3 +57,20 @@ def test_a_killed_stage_ends_with_the_same_bytes(tmp_path, workers):
     assert {kind: (tiny.runs / "2" / f"{kind}.safetensors").read_bytes() for kind in ("raw", "ema")} == whole
     assert (run.record or {})["held_out_loss"] == history
     assert not list(run.folder.glob(".*")), "what a killed run left unfinished is removed"
+
+
+@pytest.mark.slow
+def test_a_stage_that_is_told_to_end_saves_and_goes_on_from_there(tmp_path):
+    tiny = TinyRecipe(tmp_path, samples_per_stage=80)
+    tiny.pack()
+    rarely = ("--watch.checkpoint_every", "40")
+    assert begin(tiny, 0, *rarely).wait() == 0
+    whole, tiny.runs = (tiny.runs / "2" / "raw.safetensors").read_bytes(), tmp_path / "told"
+    process, run = begin(tiny, 0, *rarely), Run(tiny.runs / "2")
+    while not run.checkpoint.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 0 and not run.is_finished
+    assert 20 < torch.load(run.checkpoint)["global_step"] < 40, "it was told after step 20, and saved"
+    assert begin(tiny, 0, *rarely).wait() == 0
+    assert (tiny.runs / "2" / "raw.safetensors").read_bytes() == whole
