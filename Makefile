@@ -63,10 +63,11 @@ verify: $(READY)  ## check every byte of a packed SET=<folder>, or say in number
 	@test -n "$(SET)" || { echo "Name a packed set: make verify SET=data/demo/corpus/shards/pretrain"; exit 1; }
 	@$(RUN) -m shards $(or $(JOB),verify) '$(SET)' $(ARGS)
 
-sample: $(READY)  ## sample CAPTION="..." from the last finished stage [STAGE= RECIPE= SEED= OUT= ARGS=]
-	$(if $(CAPTION),,@echo 'Say what the video shows: make sample CAPTION="a red circle moves left"'; exit 1)
-	@$(RUN) -m training sample --caption '$(subst ','\'',$(CAPTION))' $(if $(STAGE),--stage '$(STAGE)') $(if $(RECIPE),--recipe '$(RECIPE)') \
-		$(if $(OUT),--runs '$(OUT)') $(if $(SEED),--seed $(SEED)) $(ARGS)
+sample: $(READY)  ## sample CAPTION="...", or CAPTIONS=<list>, from the last finished stage [STAGE= RECIPE= SEED= BATCH= RAW=1 OUT= FORCE=1 ARGS=]
+	$(if $(CAPTION)$(CAPTIONS),,@echo 'Say what the video shows: make sample CAPTION="a red circle moves left", or CAPTIONS=<list>'; exit 1)
+	@$(RUN) -m training sample $(if $(CAPTION),--caption '$(subst ','\'',$(CAPTION))') $(if $(CAPTIONS),--captions '$(CAPTIONS)') \
+		$(if $(STAGE),--stage '$(STAGE)') $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(OUT),--runs '$(OUT)') $(if $(SEED),--seed $(SEED)) \
+		$(if $(BATCH),--batch $(BATCH)) $(if $(RAW),--raw) $(if $(FORCE),--force) $(ARGS)
 
 plan: $(READY)  ## say what the stages of RECIPE=demo would do, without weights [STAGE= SHARDS= ARGS=]
 	@$(RUN) -m training plan $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(STAGE),--stage '$(STAGE)') \

@@ -37,11 +37,16 @@ def make_parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", parents=[shared], allow_abbrev=False, help="train one stage, or go on with it")
     train.add_argument("--stage", required=True, help="name of the stage, of a chain of the recipe, or all")
     train.add_argument("--force", action="store_true", help="move what the stage left aside, and start it anew")
-    sample = commands.add_parser("sample", parents=[shared], allow_abbrev=False, help="sample a video")
-    sample.add_argument("--caption", required=True, help="what the video shows")
+    sample = commands.add_parser("sample", parents=[shared], allow_abbrev=False, help="sample videos")
+    what = sample.add_mutually_exclusive_group(required=True)
+    what.add_argument("--caption", help="what the video shows")
+    what.add_argument("--captions", help="a list: .txt, or .csv, .jsonl, .parquet with a column caption, maybe seed")
     sample.add_argument("--stage", help="a finished stage (default: the last one)")
-    sample.add_argument("--seed", type=int, default=0, help="of the noise (default 0)")
-    sample.add_argument("--out", help="folder for mp4 and PNG (default: samples in the run)")
+    sample.add_argument("--seed", type=int, default=0, help="of the noise; line n of a list adds n (default 0)")
+    sample.add_argument("--batch", type=int, default=1, help="videos at once (default 1)")
+    sample.add_argument("--raw", action="store_true", help="the last weights in place of their average")
+    sample.add_argument("--out", help="folder for mp4, GIF, PNG and samples.parquet (default: samples in the run)")
+    sample.add_argument("--force", action="store_true", help="replace what was sampled with other settings")
     plan = commands.add_parser("plan", parents=[shared], allow_abbrev=False, help="say what stages would do")
     plan.add_argument("--stage", help="a stage or a chain (default: all)")
     about = "make latent sets of the packed sets that a stage reads, for --data.latents"
@@ -70,16 +75,27 @@ def train(options: argparse.Namespace, rest: list[str]) -> None:
 
 
 def sample(options: argparse.Namespace, rest: list[str]) -> None:
-    """Samples a video."""
+    """Samples a video, or those of a list."""
     recipe, runs = _recipe(options), _runs(options)
+    from training.captions import Wanted, read_captions
+
+    listed = Path(options.captions) if options.captions is not None else None
+    wanted = read_captions(listed, options.seed) if listed else [Wanted(options.caption, options.seed)]
     if options.stage:
         recipe.files(options.stage)
     run = Run(runs / options.stage) if options.stage else last_finished(recipe, runs)
     weights_of(run, "sampling")
-    from training.generate import sample as sample_video
+    from training.generate import Sampling, sample_overview
+    from training.generate import sample as sample_videos
 
-    sampled = sample_video(run, options.caption, options.seed, Path(options.out or run.folder / "samples"), rest)
-    print(f"stage {run.stage}: {sampled.video} {sampled.sheet}")
+    folder, how = Path(options.out or run.folder / "samples"), Sampling(options.batch, options.raw, options.force)
+    with _sole_user(Run(folder)):
+        sampled = []
+        for each in sample_videos(run, wanted, folder, rest, how):
+            print(f"stage {run.stage}: {each.video} {each.animation} {each.sheet}", flush=True)
+            sampled.append(each)
+        if listed:
+            print(f"stage {run.stage}: {len(sampled)} videos on {sample_overview(folder, listed.stem, sampled)}")
 
 
 def plan(options: argparse.Namespace, rest: list[str]) -> None:

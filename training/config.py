@@ -61,6 +61,8 @@ class StageCLI(LightningCLI):
         """Adds what is not of model, data or trainer."""
         parser.add_argument("--num_samples", type=int, required=True, help="samples that the stage sees")
         parser.add_argument("--init_from", type=str | None, default=None, help="stage whose EMA weights it starts from")
+        # YAML that names no class, as all did before there were several, means this one
+        parser.set_defaults({"model.sampler": {"class_path": "training.sampler.EulerSampler"}})
         parser.add_argument("--watch", type=Watch, default=Watch(), help="how often the stage is looked at, in samples")
 
     def instantiate_classes(self) -> None:

@@ -1,16 +1,21 @@
-"""Samples a video from a finished stage."""
+"""Samples videos from a finished stage: of one caption or of many, each from the noise of its own seed."""
 
 import hashlib
+import json
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import torch
+import yaml
 
+from training.captions import Wanted
 from training.config import Stage, build_stage
 from training.fit import check_codec, load_weights
-from training.pictures import write_contact_sheet, write_mp4
-from training.recipe import Run
+from training.pictures import read_mp4, write_contact_sheet, write_gif, write_mp4, write_overview
+from training.recipe import Run, file_hash
+from training.samples import SampleFolder
 
 MAX_NAME = 50
 
@@ -19,43 +24,134 @@ MAX_NAME = 50
 class Sampled:
     """Where a sampled video lies."""
 
+    caption: str
     video: Path
+    animation: Path
     sheet: Path
 
 
-def sample(run: Run, caption: str, seed: int, folder: Path, arguments: list[str]) -> Sampled:
-    """Samples a video with the averaged weights of a finished stage.
+@dataclass(frozen=True)
+class Sampling:
+    """How videos are sampled.
+
+    Raises:
+        ValueError: the batch holds no video.
+    """
+
+    batch: int = 1
+    """Videos at once; others in the batch change a video by rounding alone."""
+    raw: bool = False
+    """Takes the last weights of the stage instead of their average."""
+    force: bool = False
+    """Replaces videos of the same name that were made with something else."""
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise ValueError(f"batch must be at least 1, not {self.batch}")
+
+
+def sample(
+    run: Run, wanted: Sequence[Wanted], folder: Path, arguments: list[str], how: Sampling = Sampling()
+) -> Iterator[Sampled]:
+    """Samples videos with the weights of a finished stage; those that are there already come first.
+
+    Equal captions, seeds, weights and settings give equal videos, whatever else is sampled with them.
 
     Args:
         run: its folder.
-        caption: what the video shows.
-        seed: of the noise; equal seeds give equal videos.
-        folder: where mp4 and PNG go; captions that differ in punctuation alone share a name.
+        wanted: captions and seeds.
+        folder: where the files go, by caption and seed; captions that differ in punctuation alone share a name.
         arguments: of the command line, win over the configuration of the run.
+        how: in what batches, and from which weights.
+
+    Yields:
+        Each video, when its files are whole.
 
     Raises:
-        ValueError: something that the user can mend.
+        ValueError: something that the user can mend; before the first video, and nothing was overwritten.
     """
     stage = build_stage([run.config], arguments)
     check_codec(run, stage.model.codec)
-    load_weights(stage, run.ema_weights)
-    device = stage.trainer(logger=False).strategy.root_device
-    frames = generate(stage, caption, seed, device)
-    stem = f"{_slug(caption)}-{seed}"
-    sampled = Sampled(folder / f"{stem}.mp4", folder / f"{stem}.png")
-    write_mp4(sampled.video, frames, stage.data.fps[0])
-    write_contact_sheet(sampled.sheet, frames, caption)
-    return sampled
+    weights, samples = _weights(run, how.raw), SampleFolder(folder)
+    made_with = _made_with(stage, run, weights)
+    rows = [_named(each, how.raw) | made_with for each in wanted]
+    missing = samples.missing(rows, how.force)
+    names = {row["video"] for row in missing}
+    yield from (_sampled(samples, row) for row in rows if row["video"] not in names)
+    if missing:
+        _load(stage, weights)
+    for first in range(0, len(missing), how.batch):
+        together = missing[first : first + how.batch]
+        samples.announce(together)
+        yield from _make(stage, samples, together)
 
 
-def generate(stage: Stage, caption: str, seed: int, device: torch.device):
-    """One video of the stage's bucket: uint8 (T, H, W, 3) RGB, on the CPU."""
-    model = stage.model.to(device).eval()
-    model.load_frozen(device)
-    return model.generate([caption], stage.data.bucket, stage.data.fps[0], seed)[0].cpu().numpy()
+def sample_overview(folder: Path, name: str, sampled: Sequence[Sampled]) -> Path:
+    """Writes one sheet of all videos of a list: a few frames of each; of long lists the beginning."""
+    path = folder / f"overview_{name}.png"  # no video has an underscore in its name
+    write_overview(path, ((each.caption, read_mp4(each.video)) for each in sampled))
+    return path
+
+
+def _weights(run: Run, raw: bool) -> Path:
+    """The averaged weights, which `weights_of` has checked, or the last ones."""
+    if not raw:
+        return run.ema_weights
+    path = run.raw_weights
+    if not path.exists() or file_hash(path) != (run.record or {})["weights"][path.name]:
+        raise ValueError(f"{path} is not what stage {run.stage} wrote: bring that back, or sample without --raw")
+    return path
+
+
+def _made_with(stage: Stage, run: Run, weights: Path) -> dict[str, Any]:
+    """What all videos of a call have in common in their rows."""
+    model, bucket = yaml.safe_load(stage.to_yaml())["model"], stage.data.bucket
+    sampler, guidance = (json.dumps(model[part], sort_keys=True) for part in ("sampler", "guidance"))
+    settings = json.dumps([stage.settings(), sampler, guidance], sort_keys=True)
+    return {
+        "stage": run.stage,
+        "weights": weights.name,
+        "weights_sha256": (run.record or {})["weights"][weights.name],
+        "sampler": sampler,
+        "guidance": guidance,
+        "num_frames": bucket.num_frames,
+        "height_px": bucket.height,
+        "width_px": bucket.width,
+        "fps": float(stage.data.fps[0]),
+        "settings_sha256": hashlib.sha256(settings.encode()).hexdigest(),
+    }
+
+
+def _named(wanted: Wanted, raw: bool) -> dict[str, Any]:
+    stem = f"{_slug(wanted.caption)}-{wanted.seed}" + ("-raw" if raw else "")
+    files = {"video": f"{stem}.mp4", "animation": f"{stem}.gif", "sheet": f"{stem}.png"}
+    return {"caption": wanted.caption, "seed": wanted.seed} | files
 
 
 def _slug(caption: str) -> str:
     """A name for files: letters, digits and dashes; what is too long ends in a hash."""
     words = re.sub(r"[\W_]+", "-", caption.lower()).strip("-") or "no-caption"
     return words if len(words) <= MAX_NAME else f"{words[:MAX_NAME]}-{hashlib.sha256(words.encode()).hexdigest()[:8]}"
+
+
+def _load(stage: Stage, weights: Path) -> None:
+    load_weights(stage, weights)
+    device = stage.trainer(logger=False).strategy.root_device
+    stage.model.to(device).eval()
+    stage.model.load_frozen(device)
+
+
+def _make(stage: Stage, samples: SampleFolder, rows: Sequence[Mapping[str, Any]]) -> Iterator[Sampled]:
+    """Samples a batch."""
+    captions, seeds, fps = [row["caption"] for row in rows], [row["seed"] for row in rows], stage.data.fps[0]
+    videos = stage.model.generate(captions, stage.data.bucket, fps, seeds)  # (B, T, H, W, 3) uint8
+    for row, frames in zip(rows, videos.cpu().numpy(), strict=True):
+        made = _sampled(samples, row)
+        write_contact_sheet(made.sheet, frames, made.caption)
+        write_gif(made.animation, frames, fps)
+        write_mp4(made.video, frames, fps)
+        yield made
+
+
+def _sampled(samples: SampleFolder, row: Mapping[str, Any]) -> Sampled:
+    return Sampled(row["caption"], *samples.files(row))

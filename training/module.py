@@ -146,7 +146,8 @@ class StageModule(LightningModule):
         _, noise = self.objective.draw(_one(latents), _generators(batch))
         conditions = self.conditions(batch.captions, batch.micro, features=batch.features)
         noise = noise.to(self.device)
-        levels = [self.objective.sigma.quantile(p) for p in HELD_OUT_QUANTILES]
+        sigma = self.objective.sigma.for_shape(_one(latents))
+        levels = [sigma.quantile(p) for p in HELD_OUT_QUANTILES]
         losses = [
             self.objective.loss(self.denoiser, latents, latents.new_full((len(latents),), level), noise, conditions)
             for level in levels

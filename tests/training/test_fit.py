@@ -46,7 +46,9 @@ def test_stages_follow_each_other_and_a_video_can_be_sampled(tmp_path, family, c
     assert main(tiny.sample("a red circle", "--seed", "3")) == 0
     assert {path.name for path in (tiny.runs / "2" / "samples").iterdir()} == {
         "a-red-circle-3.mp4",
+        "a-red-circle-3.gif",
         "a-red-circle-3.png",
+        "samples.parquet",
     }
 
 

@@ -7,7 +7,16 @@ import pytest
 from PIL import Image
 
 from shards.video import open_video
-from training.pictures import contact_sheet, gif, write_contact_sheet, write_mp4
+from training.pictures import (
+    contact_sheet,
+    gif,
+    overview,
+    read_mp4,
+    write_contact_sheet,
+    write_gif,
+    write_mp4,
+    write_overview,
+)
 
 COLOURS = np.array(
     [[200, 0, 0], [0, 200, 0], [0, 0, 200], [200, 200, 0], [0, 200, 200], [200, 0, 200], [90, 90, 90], [40, 0, 0]],
@@ -91,3 +100,36 @@ def test_an_mp4_decodes_to_its_frames_at_its_rate(tmp_path, num, fps):
     for (_, picture), colour in zip(shown, COLOURS, strict=False):
         assert np.abs(picture - colour).mean() < 6
     assert [entry.name for entry in path.parent.iterdir()] == ["a.mp4"]
+
+
+def test_frames_come_back_from_an_mp4(tmp_path):
+    write_mp4(tmp_path / "a.mp4", frames_of(5), 8)
+    back = read_mp4(tmp_path / "a.mp4")
+    assert back.shape == (5, 64, 96, 3) and back.dtype == np.uint8
+    assert np.abs(back.astype(int) - frames_of(5)).mean() < 6
+
+
+def test_a_written_gif_is_that_of_memory(tmp_path):
+    write_gif(tmp_path / "new" / "a.gif", frames_of(3), 8)
+    assert (tmp_path / "new" / "a.gif").read_bytes() == gif(frames_of(3), 8)
+    assert len(list((tmp_path / "new").iterdir())) == 1
+
+
+def test_an_overview_has_a_row_a_video_of_four_frames_from_the_first_to_the_last():
+    sheet = overview([("a", frames_of(8)), ("b", frames_of(2)), ("c", frames_of(4)[::-1])])
+    height = MARGIN + CAPTION + 128 + MARGIN
+    assert sheet.size == (4 * 196 + 4, 3 * height)
+    for top, shown in enumerate([(0, 2, 5, 7), (0, 1), (3, 2, 1, 0)]):
+        row = sheet.crop((0, top * height, sheet.width, (top + 1) * height))
+        for number, colour in enumerate(shown):
+            assert (tile(row, number, 128, 192) == COLOURS[colour]).all()
+        for number in range(len(shown), 4):
+            assert (tile(row, number, 128, 192) == 255).all()
+
+
+def test_an_overview_of_many_videos_shows_the_first_hundred(tmp_path):
+    read = []
+    videos = (read.append(number) or ("a", frames_of(1, 128, 16)) for number in range(150))
+    write_overview(tmp_path / "all.png", videos)
+    with Image.open(tmp_path / "all.png") as sheet:
+        assert sheet.height == 100 * (128 + 2 * MARGIN + CAPTION) and len(read) == 100

@@ -1,11 +1,14 @@
-"""The sampler against EDM's formula, a closed form and diffusers' scheduler."""
+"""Samplers against EDM's formulas, closed forms, and the order of their methods; Euler against diffusers' scheduler."""
+
+import math
+from itertools import pairwise
 
 import pytest
 import torch
 
 from training.conditioning import Conditions
 from training.objective import Objective
-from training.sampler import EulerSampler
+from training.sampler import DpmSolverSampler, EulerSampler, HeunSampler
 
 NOISE = torch.randn(2, 3, 4, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -74,6 +77,66 @@ def test_samples_are_those_of_diffusers():
     ours = sampler.sample(lambda noisy, sigma: Objective().denoise(network, noisy, sigma, conditions), NOISE)
     assert torch.allclose(sampler.sigmas(), scheduler.sigmas, rtol=1e-5)
     assert torch.allclose(ours, theirs, atol=2e-3) and theirs.std() > 0.1
+
+
+MEAN, SPREAD = 0.3, 0.7
+
+
+def gaussian(noisy, sigma):
+    """The ideal estimate for data of N(MEAN, SPREAD^2)."""
+    share = SPREAD**2 / (SPREAD**2 + sigma.double() ** 2)
+    return MEAN + (noisy - MEAN) * share[:, None, None, None, None]
+
+
+def error(sampler):
+    """Root of the mean squared distance from where the flow of Gaussian data really ends."""
+    noise = NOISE.double()
+    start = noise * (1 + sampler.sigma_max**2) ** 0.5
+    exact = MEAN + (start - MEAN) * SPREAD / math.sqrt(SPREAD**2 + sampler.sigma_max**2)
+    return (sampler.sample(gaussian, noise) - exact).square().mean().sqrt().item()
+
+
+@pytest.mark.parametrize(("sampler", "order"), [(EulerSampler, 1), (HeunSampler, 2), (DpmSolverSampler, 2)])
+def test_errors_shrink_with_the_order_of_the_method(sampler, order):
+    # the last step, to level 0, errs by sigma_min^2 / 2 whatever the number of steps
+    steps = [64, 128, 256]
+    errors = [error(sampler(num_steps=n, sigma_min=1e-4)) for n in steps]
+    slopes = [math.log2(errors[i] / errors[i + 1]) for i in range(2)]
+    assert slopes == pytest.approx([order] * 2, abs=0.15)
+
+
+def test_second_order_is_nearer_at_equal_calls_of_the_denoiser():
+    euler = error(EulerSampler(num_steps=255))
+    assert error(HeunSampler(num_steps=128)) < euler / 5
+    assert error(DpmSolverSampler(num_steps=255)) < euler / 5
+
+
+@pytest.mark.parametrize(
+    ("sampler", "calls"), [(EulerSampler(5), 5), (HeunSampler(5), 9), (DpmSolverSampler(5), 5), (HeunSampler(1), 1)]
+)
+def test_calls_of_the_denoiser(sampler, calls):
+    seen = []
+    sampler.sample(lambda noisy, sigma: seen.append(sigma.dtype) or noisy * 0, NOISE.half())
+    assert seen == [torch.float32] * calls
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
+@pytest.mark.parametrize("sampler", [EulerSampler(6), HeunSampler(6), DpmSolverSampler(6), HeunSampler(6, churn=2)])
+def test_precision_stays_that_of_the_noise(sampler, dtype):
+    samples = sampler.sample(lambda noisy, sigma: gaussian(noisy, sigma), NOISE.to(dtype), lambda: NOISE)
+    assert samples.dtype == dtype and samples.isfinite().all()
+
+
+def test_euler_gives_what_it_gave_before_there_were_others():
+    def estimate(noisy, sigma):
+        return torch.sin(noisy + sigma[:, None, None, None, None])
+
+    sampler = EulerSampler(7)
+    levels = sampler.sigmas().tolist()
+    x = NOISE * (1 + levels[0] ** 2) ** 0.5
+    for level, following in pairwise(levels):
+        x = x + (x - estimate(x, x.new_full((len(x),), level))) / level * (following - level)
+    assert torch.equal(sampler.sample(estimate, NOISE), x)
 
 
 @pytest.mark.parametrize(

@@ -1,29 +1,30 @@
-"""From noise to latents: the schedule of noise levels and the steps between them.
+"""What every sampler has: EDM's schedule of noise levels, and noise to start from."""
 
-Knows nothing of captions, guidance or networks: it is handed a function that denoises.
-"""
-
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 Denoise = Callable[[Tensor, Tensor], Tensor]
-"""(noisy (B, T, C, H, W), noise levels (B,)) -> estimate of the clean latents, (B, T, C, H, W)."""
+"""(noisy (B, T, C, H, W), noise levels (B,) float32) -> estimate of the clean latents, (B, T, C, H, W)."""
+DenoiseAt = Callable[[Tensor, float], Tensor]
+"""As `Denoise`, with one noise level for the batch."""
+FreshNoise = Callable[[], Tensor]
+"""Gives new noise of variance 1, (B, T, C, H, W), at each call."""
 
 
 @dataclass(frozen=True)
-class EulerSampler:
-    """Euler steps along the probability-flow equation (EDM, algorithm 1 without its second-order correction).
+class Sampler(ABC):
+    """Solves the probability-flow equation dx / dsigma = (x - D(x, sigma)) / sigma (EDM, eq. 1 with sigma(t) = t).
 
     Raises:
         ValueError: a field is out of its range.
     """
 
     num_steps: int = 25
-    """Steps, one call of the network each (two under guidance)."""
+    """Noise levels gone through, before 0."""
     sigma_min: float = 0.002
     """Last noise level before 0."""
     sigma_max: float = 80.0
@@ -47,21 +48,39 @@ class EulerSampler:
         return torch.cat([levels, levels.new_zeros(1)]).float()
 
     @torch.no_grad()
-    def sample(self, denoise: Denoise, noise: Tensor) -> Tensor:
+    def sample(self, denoise: Denoise, noise: Tensor, fresh: FreshNoise | None = None) -> Tensor:
         """Turns noise into latents.
 
         Args:
             denoise: gives the clean estimate, guidance included.
-            noise: (B, T, C, H, W) standard normal.
+            noise: (B, T, C, H, W) of variance 1.
+            fresh: where samplers that add noise on the way take it from.
 
         Returns:
             (B, T, C, H, W) latents, dtype and device of `noise`.
+
+        Raises:
+            ValueError: the sampler adds noise on the way and is given none.
         """
         levels = self.sigmas().tolist()
         # the deviation of data of variance 1 under noise of the first level, as sgm's samplers start
         noisy = noise * (1 + levels[0] ** 2) ** 0.5  # (B, T, C, H, W)
-        for level, following in pairwise(levels):
-            estimate = denoise(noisy, noisy.new_full((len(noisy),), level))  # (B, T, C, H, W)
-            slope = (noisy - estimate) / level  # (B, T, C, H, W)
-            noisy = (noisy + slope * (following - level)).to(noise.dtype)  # (B, T, C, H, W)
-        return noisy
+
+        def denoise_at(noisy: Tensor, level: float) -> Tensor:
+            return denoise(noisy, torch.full((len(noisy),), level, device=noisy.device))  # (B, T, C, H, W)
+
+        return self.solve(denoise_at, noisy, levels, fresh)
+
+    @abstractmethod
+    def solve(self, denoise: DenoiseAt, noisy: Tensor, levels: list[float], fresh: FreshNoise | None) -> Tensor:
+        """Goes from the first noise level to the last.
+
+        Args:
+            denoise: gives the clean estimate at one noise level.
+            noisy: (B, T, C, H, W) at the first level.
+            levels: falling, the last one 0.
+            fresh: see `sample`.
+
+        Returns:
+            (B, T, C, H, W) latents, dtype and device of `noisy`.
+        """
