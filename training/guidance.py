@@ -73,7 +73,7 @@ class TriangularGuidance(Guidance):
 
 @dataclass(frozen=True)
 class OscillatingGuidance(Guidance):
-    """A high weight for the first steps, then a low and the high one in turn (Imagen Video, section 2.7).
+    """A high weight for the first steps, then a low and the high one in turn (Imagen Video, arXiv 2210.02303).
 
     Raises:
         ValueError: num_constant is negative.
