@@ -103,7 +103,7 @@ def test_a_stage_trains_from_latents_without_decoding_a_video(tiny, monkeypatch,
 
     import training.clips
 
-    monkeypatch.setattr(training.clips, "pictures", no_decoding)
+    monkeypatch.setattr(training.clips, "shown", no_decoding)
     tiny.runs = tiny.recipe.parent / "runs-of-latents"
     assert main(tiny.train("1", *DEMO, of_latents(tiny))) == 0
     assert "held-out loss" in capsys.readouterr().out
