@@ -214,8 +214,9 @@ def _warn(root: Place, counts: Counts) -> None:
 
 def _warn_of_lost_sound(files: SetFiles) -> None:
     reasons: Counter[str] = Counter()
-    for part in files.parts():
-        with parquet_file(index_path(files.tar(part))) as index:
+    indexes = (path for split in SPLITS for path in sorted((files.root / split).glob("*.parquet")))
+    for path in indexes:  # of a part there may be several
+        with parquet_file(path) as index:
             reasons += lost_sounds(index.read(["audio"])["audio"])
     if reasons:
         told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())

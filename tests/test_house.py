@@ -37,6 +37,12 @@ def test_no_import_goes_upward_or_sideways(name):
     assert not imports(MODULES[name]) & FORBIDDEN[name.split("/")[0]]
 
 
+def test_files_of_tests_have_names_of_their_own():
+    """They are imported by their bare names, as helpers of each other too."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_only_the_video_files_touch_libav():
     assert {name for name in MODULES if "av" in imports(MODULES[name])} <= LIBAV_FILES
 
