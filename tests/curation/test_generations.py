@@ -9,13 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from handmade import put_dedup
-from test_pack import CONFIG, Made, video_id
+from test_pack import CONFIG, Made, die_after, video_id
 
 from curation import accounts, filter, funnel, pack
 from curation.config import Rule, RuleSet
 from curation.force import force
 from curation.generations import CHOSEN
-from curation.pack_worker import PackWorker
 from curation.tables import Corpus, part_name
 from shards.describe import describe
 from shards.manifest import generation_of, shard_name, split_folders
@@ -129,16 +128,9 @@ def test_the_same_steps_elsewhere_give_the_same_bytes(first, second, tmp_path):
 
 
 def test_a_run_killed_amid_a_generation_goes_on_to_the_same_bytes(first, second, tmp_path, monkeypatch):
-    made, done, run = clone(first, tmp_path / "out"), [], PackWorker.run
+    made = clone(first, tmp_path / "out")
     grow(made, 4, 5)
-
-    def dying(worker, part):
-        if done:
-            raise KeyboardInterrupt
-        done.append(part)
-        return run(worker, part)
-
-    monkeypatch.setattr(PackWorker, "run", dying)
+    done = die_after(1, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         made.pack()
     monkeypatch.undo()

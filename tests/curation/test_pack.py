@@ -156,6 +156,20 @@ def copy(packed, tmp_path):
     return made
 
 
+def die_after(number, monkeypatch):
+    """Interrupts the worker at the part that follows on so many; gives the list of those done."""
+    done, run = [], PackWorker.run
+
+    def dying(worker, part):
+        if len(done) == number:
+            raise KeyboardInterrupt
+        done.append(part)
+        return run(worker, part)
+
+    monkeypatch.setattr(PackWorker, "run", dying)
+    return done
+
+
 def test_every_kept_clip_is_packed_once_and_the_sums_hold(packed):
     keys = [sample.key for split in ("train", "val") for sample in packed.samples(split)]
     assert sorted(keys) == sorted(set(packed.ids) - {packed.ids[-3]})
@@ -253,16 +267,9 @@ def test_the_same_clips_give_the_same_bytes_and_a_lost_index_is_made_again(packe
 
 
 def test_a_run_that_is_killed_goes_on_where_it_stopped(packed, tmp_path, monkeypatch):
-    made, done, run = copy(packed, tmp_path), [], PackWorker.run
+    made = copy(packed, tmp_path)
     shutil.rmtree(made.folder)
-
-    def dying(worker, part):
-        if len(done) == 2:
-            raise KeyboardInterrupt
-        done.append(part)
-        return run(worker, part)
-
-    monkeypatch.setattr(PackWorker, "run", dying)
+    done = die_after(2, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         made.pack()
     assert not (made.folder / "manifest.json").exists()
