@@ -14,7 +14,7 @@ from jsonargparse import ArgumentError
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
-from training.callbacks import Watch
+from training.callbacks.watch import Watch
 from training.data import StageData
 from training.latent_set import facts
 from training.module import StageModule

@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from shards.store import atomic_path, read_json, remove_temporaries, write_table
-from training.callbacks import Checkpoints, Failures, HeldOutLoss, Numbers, PlainFile, Videos
+from training.callbacks.checkpoints import PlainFile
+from training.callbacks.watchers import Watchers
 from training.codec import LatentCodec
 from training.config import Stage
-from training.guard import GradientGuard
 from training.recipe import Run, check_same, content_hash, file_hash, versions, weights_of
 from training.sample_plan import SKIPPED
 from training.screen import Screen
@@ -85,7 +85,7 @@ def check_codec(run: Run, codec: LatentCodec) -> None:
         )
 
 
-def _prepare(stage: Stage, run: Run, trainer: Trainer, screen: Screen) -> "Watchers":
+def _prepare(stage: Stage, run: Run, trainer: Trainer, screen: Screen) -> Watchers:
     """Tells every part how long the stage is, and adds what looks at it."""
     stage.data.batches_per_step = trainer.world_size * trainer.accumulate_grad_batches
     stage.data.num_steps = num_steps = stage.num_steps()
@@ -94,28 +94,6 @@ def _prepare(stage: Stage, run: Run, trainer: Trainer, screen: Screen) -> "Watch
     watchers = Watchers(stage, run, stage.data.samples_at(num_steps), screen)
     trainer.callbacks.extend(watchers.in_order)  # type: ignore[attr-defined]
     return watchers
-
-
-class Watchers:
-    """The callbacks of a stage."""
-
-    def __init__(self, stage: Stage, run: Run, total: int, screen: Screen) -> None:
-        watch, data = stage.watch, stage.data
-        self.failures = Failures(run.folder, screen, data.max_failed)
-        self.guard = GradientGuard(
-            run.folder / "skipped_steps.json", screen, watch.max_skipped_steps, watch.max_gradient_ratio
-        )
-        self.held_out = HeldOutLoss(total, watch.held_out_every, data, screen)
-        self.in_order = [
-            self.guard,
-            Numbers(total, watch.numbers_every, screen, f"stage {run.stage}", self.guard),
-            self.failures,
-            self.held_out,
-            Videos(total, watch.videos_every, watch.captions, data, run.folder / "videos"),
-            Checkpoints(
-                total, watch.checkpoint_every, run.checkpoint, screen
-            ),  # last: it saves the state of the others
-        ]
 
 
 def _load(stage: Stage, source: Path | None, trainer: Trainer) -> None:

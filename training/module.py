@@ -63,7 +63,7 @@ class StageModule(LightningModule):
         self.samples_at: Callable[[int], int] = int
         """Samples that so many steps of the stage learn from."""
         self.skips_step = False
-        """Whether the step of now is left out; see `guard.py`."""
+        """Whether the step of now is left out; see `callbacks/guard.py`."""
 
     def load_frozen(self, device: torch.device) -> None:
         """Loads codec and text encoder.

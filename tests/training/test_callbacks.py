@@ -1,6 +1,7 @@
 import pytest
 
-from training.callbacks import Watch, is_due
+from training.callbacks.look import is_due
+from training.callbacks.watch import Watch
 
 
 @pytest.mark.parametrize(

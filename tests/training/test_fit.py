@@ -13,7 +13,7 @@ from tiny_recipe import FAMILIES, TinyRecipe
 from shards.reader import ShardSet
 from shards.store import write_json
 from training.__main__ import main
-from training.callbacks import Checkpoints
+from training.callbacks.checkpoints import Checkpoints
 from training.config import build_stage
 from training.recipe import Recipe, Run
 

@@ -8,7 +8,8 @@ from safetensors.torch import load_file
 from tiny_recipe import TinyRecipe
 
 from training.__main__ import main
-from training.callbacks import Checkpoints, Watch
+from training.callbacks.checkpoints import Checkpoints
+from training.callbacks.watch import Watch
 from training.module import StageModule
 from training.recipe import Run
 
@@ -89,7 +90,7 @@ def test_too_many_steps_left_out_stop_the_stage(tiny, monkeypatch, capsys):
 
 
 def test_a_spike_is_left_out_once_it_is_known_what_is_usual(tiny, monkeypatch):
-    monkeypatch.setattr("training.guard.SETTLED", 4)
+    monkeypatch.setattr("training.callbacks.guard.SETTLED", 4)
     spoil(monkeypatch, {1, 6}, 1e4)
     assert main(tiny.train("1", "--watch.max_gradient_ratio", "50")) == 0
     (skipped,) = json.loads((tiny.runs / "1" / "skipped_steps.json").read_text())

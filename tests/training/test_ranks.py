@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tiny_recipe import TinyRecipe
 
 from training.__main__ import main
-from training.callbacks import Checkpoints
+from training.callbacks.checkpoints import Checkpoints
 
 ACCUMULATED = ("--trainer.accumulate_grad_batches", "2")
 TWO_RANKS = ("--trainer.devices", "2")

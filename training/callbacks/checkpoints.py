@@ -1,0 +1,60 @@
+"""The state of a run, from which the same command goes on."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from shards.store import TEMPORARY_SUFFIX
+from training.callbacks.look import Look
+from training.module import StageModule
+from training.screen import Screen
+
+
+@dataclass
+class Checkpoints(Look):
+    """Writes the state of the run; the file is whole or not there. Comes after all that has a state of its own.
+
+    After a SIGTERM it writes once more at the end of the step; Lightning then ends the process, with exit code 0.
+    """
+
+    every: int
+    path: Path
+    screen: Screen
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, outputs: Any, batch: Any, batch_idx: int):  # type: ignore[override]
+        """Writes when it is time."""
+        is_told = trainer.received_sigterm and self.ends_step(pl_module, batch_idx)
+        if is_told or self.is_due(pl_module, batch_idx, self.every):
+            save_atomically(trainer, self.path)
+        if trainer.received_sigterm:
+            self.screen.say(f"SIGTERM after {pl_module.samples_seen:,} samples; the same command goes on")
+
+
+class PlainFile(TorchCheckpointIO):
+    """Writes checkpoints where they belong; Lightning's own way goes through the folder for temporary files."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Writes the file."""
+        torch.save(checkpoint, path)
+
+
+def save_atomically(trainer: Trainer, path: Path) -> None:
+    """Writes a checkpoint in the place of the one before; all ranks call it, as Lightning wants."""
+    temporary = path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
+    try:
+        trainer.save_checkpoint(temporary)
+        if trainer.is_global_zero:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+    except (OSError, RuntimeError) as error:  # torch has its own words for a full disk
+        temporary.unlink(missing_ok=True)
+        raise OSError(
+            f"the checkpoint {path} cannot be written ({' '.join(str(error).split())[:200]}): free space there; the "
+            "same command (without FORCE) goes on from the checkpoint before"
+        ) from error

@@ -1,0 +1,30 @@
+"""How often a stage is looked at: the section `watch` of its YAML."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How often a stage is looked at, in samples; 0 means at its end alone."""
+
+    numbers_every: int = 512
+    """Loss, gradient norm, learning rate and speed go to TensorBoard."""
+    held_out_every: int = 50_000
+    """The held-out loss is measured; besides at the beginning and at the end."""
+    videos_every: int = 50_000
+    """Videos of `captions` are sampled from the averaged weights; besides at the end."""
+    checkpoint_every: int = 10_000
+    """The state is written from which a killed run goes on."""
+    captions: tuple[str, ...] = ()
+    """What videos are sampled of."""
+    max_skipped_steps: int = 20
+    """Steps that may be left out since their gradient was not finite, or a spike; the stage stops at one more."""
+    max_gradient_ratio: float = 0.0
+    """A gradient of more than so many times the usual norm is a spike; 0 knows none."""
+
+    def __post_init__(self) -> None:
+        for name in ("numbers_every", "held_out_every", "videos_every", "checkpoint_every"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"watch.{name} is a number of samples, at least 0, not {getattr(self, name)}")
+        if self.max_skipped_steps < 0 or not (self.max_gradient_ratio == 0 or self.max_gradient_ratio > 1):
+            raise ValueError("watch.max_skipped_steps is at least 0; watch.max_gradient_ratio is 0 or above 1")

@@ -1,0 +1,33 @@
+"""All that looks at a stage, in the order in which it does."""
+
+from training.callbacks.checkpoints import Checkpoints
+from training.callbacks.failures import Failures
+from training.callbacks.guard import GradientGuard
+from training.callbacks.held_out import HeldOutLoss
+from training.callbacks.numbers import Numbers
+from training.callbacks.videos import Videos
+from training.config import Stage
+from training.recipe import Run
+from training.screen import Screen
+
+
+class Watchers:
+    """The callbacks of a stage."""
+
+    def __init__(self, stage: Stage, run: Run, total: int, screen: Screen) -> None:
+        watch, data = stage.watch, stage.data
+        self.failures = Failures(run.folder, screen, data.max_failed)
+        self.guard = GradientGuard(
+            run.folder / "skipped_steps.json", screen, watch.max_skipped_steps, watch.max_gradient_ratio
+        )
+        self.held_out = HeldOutLoss(total, watch.held_out_every, data, screen)
+        self.in_order = [
+            self.guard,
+            Numbers(total, watch.numbers_every, screen, f"stage {run.stage}", self.guard),
+            self.failures,
+            self.held_out,
+            Videos(total, watch.videos_every, watch.captions, data, run.folder / "videos"),
+            Checkpoints(
+                total, watch.checkpoint_every, run.checkpoint, screen
+            ),  # last: it saves the state of the others
+        ]
