@@ -18,7 +18,7 @@ LIGHTNING_FILES = {f"training/{name}.py" for name in ("module", "data", "config"
 LIGHTNING_FILES |= {name for name in MODULES if name.startswith("training/callbacks/")}
 HEAVY = {"torch", "open_clip", "ray", "cv2", "scenedetect", "torchvision", "transformers", "lightning", "diffusers"}
 LIGHT_FILES = ["curation/__main__.py", "curation/config.py", "curation/scorer.py", "curation/splitter.py"]
-LIGHT_FILES += ["training/__main__.py", "training/recipe.py"]
+LIGHT_FILES += ["training/__main__.py", "training/recipe.py", "training/run.py"]
 LIGHT_FILES += [name for name in MODULES if name.startswith(("curation/scorers/", "curation/splitters/"))]
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shards.places import is_address
-from training.recipe import ALL, CONFIGS, Recipe, Run, last_finished, weights_of
+from training.recipe import ALL, CONFIGS, Recipe
+from training.run import Run, last_finished, weights_of
 
 if TYPE_CHECKING:
     from training.data import StageData

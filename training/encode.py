@@ -19,7 +19,7 @@ from shards.writer import write_manifest
 from training.config import Stage
 from training.encode_shards import ShardEncoder
 from training.latent_set import LATENTS, LatentSet, differences, hash_of, manifest_hash
-from training.recipe import Run, versions
+from training.run import Run, versions
 from training.screen import Screen
 
 

@@ -17,7 +17,7 @@ from training.callbacks.checkpoints import PlainFile
 from training.callbacks.watchers import Watchers
 from training.codec import LatentCodec
 from training.config import Stage
-from training.recipe import Run, check_same, content_hash, file_hash, versions, weights_of
+from training.run import Run, check_same, content_hash, file_hash, versions, weights_of
 from training.sample_plan import SKIPPED
 from training.screen import Screen
 

@@ -14,7 +14,7 @@ from training.captions import Wanted
 from training.config import Stage, build_stage
 from training.fit import check_codec, load_weights
 from training.pictures import read_mp4, write_contact_sheet, write_gif, write_mp4, write_overview
-from training.recipe import Run, file_hash
+from training.run import Run, file_hash
 from training.samples import SampleFolder
 
 MAX_NAME = 50

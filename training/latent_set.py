@@ -17,7 +17,7 @@ from shards.store import read_json
 from training.bucket import Bucket
 from training.codec import LatentCodec
 from training.decode import FITTING
-from training.recipe import content_hash
+from training.run import content_hash
 from training.text import TextEncoder
 
 LATENTS = "latents.json"

@@ -1,23 +1,14 @@
-"""A recipe is a folder of stages, each a YAML file of differences; a run is what training a stage left behind.
+"""A recipe is a folder of stages, each a YAML file of differences."""
 
-Owns where things lie, the hand-over from stage to stage, and the record of where weights came from.
-"""
-
-import hashlib
-import os
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from shards.store import read_json, write_json
-
 CONFIGS = Path("configs/train")
-BASE, CHAINS, ALL = "base", "chains", "all"
-LIBRARIES = ("torch", "lightning", "diffusers", "open_clip_torch")
+BASE, RECIPE, ALL = "base", "recipe", "all"
+EXTENDS, CHAINS = "extends", "chains"
 
 
 @dataclass(frozen=True)
@@ -25,7 +16,46 @@ class Recipe:
     """The stages of one folder of configurations."""
 
     folder: Path
-    """Holds `base.yaml`, one file a stage, and maybe `chains.yaml`: names for several stages."""
+    """Holds `base.yaml`, one file a stage, and maybe `recipe.yaml`: that names a recipe beside it that this one `extends`,
+    so that its files are differences from those of the same name, and its `chains`, names for several stages."""
+
+    @property
+    def _told(self) -> dict[str, Any]:
+        """What `recipe.yaml` says.
+
+        Raises:
+            ValueError: it cannot be read, or holds something else.
+        """
+        path = self.folder / f"{RECIPE}.yaml"
+        try:
+            told = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+        except yaml.YAMLError as error:
+            raise ValueError(f"{path} is no valid YAML: {error}") from error
+        if not isinstance(told, dict) or not {*told} <= {EXTENDS, CHAINS} or not isinstance(told.get(CHAINS, {}), dict):
+            raise ValueError(f"{path} may hold `{EXTENDS}: <recipe>` and `{CHAINS}:`, names with lists of stages")
+        return told
+
+    @property
+    def layers(self) -> list["Recipe"]:
+        """The recipes that this one extends, the first one first, and itself.
+
+        Raises:
+            ValueError: there is no such recipe, or one extends itself.
+        """
+        found: list[Recipe] = [self]
+        while name := found[0]._told.get(EXTENDS):
+            found.insert(0, Recipe(self.folder.parent / str(name)))
+            found[0]._check()
+            if found[0] in found[1:]:
+                raise ValueError(f"recipe {name!r} extends itself: see {found[1].folder / RECIPE}.yaml")
+        return found
+
+    def _check(self) -> None:
+        """Sees that it is there."""
+        if not any((self.folder / f"{name}.yaml").exists() for name in (BASE, RECIPE)):
+            there = self.folder.parent.glob("*/*.yaml")
+            known = ", ".join(sorted({path.parent.name for path in there if path.stem in (BASE, RECIPE)}))
+            raise ValueError(f"no recipe {self.folder.name!r} in {self.folder.parent}; there are: {known}")
 
     @property
     def stages(self) -> list[str]:
@@ -34,10 +64,9 @@ class Recipe:
         Raises:
             ValueError: there is no such recipe.
         """
-        if not (self.folder / f"{BASE}.yaml").exists():
-            known = sorted(path.parent.name for path in self.folder.parent.glob(f"*/{BASE}.yaml"))
-            raise ValueError(f"no recipe {self.folder.name!r} in {self.folder.parent}; there are: {', '.join(known)}")
-        names = [path.stem for path in self.folder.glob("*.yaml") if path.stem not in (BASE, CHAINS)]
+        self._check()
+        files = [path for layer in self.layers for path in layer.folder.glob("*.yaml")]
+        names = list(dict.fromkeys(path.stem for path in files if path.stem not in (BASE, RECIPE)))
         return sorted(names, key=lambda name: (self._depth(name, names), name))
 
     def _depth(self, stage: str, names: list[str]) -> int:
@@ -48,32 +77,35 @@ class Recipe:
         return len(seen)
 
     def _init_from(self, stage: str) -> str | None:
-        try:
-            config = yaml.safe_load((self.folder / f"{stage}.yaml").read_text(encoding="utf-8"))
-        except yaml.YAMLError:
-            return None  # whoever trains it is told
-        return config.get("init_from") if isinstance(config, dict) else None
+        before = None
+        for path in self._files(stage):
+            try:
+                config = yaml.safe_load(path.read_text(encoding="utf-8"))
+            except yaml.YAMLError:
+                return None  # whoever trains it is told
+            before = config.get("init_from", before) if isinstance(config, dict) else before
+        return before
 
     @property
     def chains(self) -> dict[str, list[str]]:
         """Stages by the name that stands for them, in the order of training.
 
         Raises:
-            ValueError: `chains.yaml` does not hold lists of this recipe's stages.
+            ValueError: `recipe.yaml` does not hold lists of this recipe's stages.
         """
-        path = self.folder / f"{CHAINS}.yaml"
-        try:
-            told = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
-        except yaml.YAMLError as error:
-            raise ValueError(f"{path} is no valid YAML: {error}") from error
-        if not isinstance(told, dict):
-            raise ValueError(f"{path} holds no names with lists of stages")
-        for name, stages in told.items():
-            if not isinstance(name, str) or not isinstance(stages, list) or not stages:
-                raise ValueError(f"{path}: {name!r} is no name, in quotes, with a list of stages")
-            if unknown := [stage for stage in stages if stage not in self.stages]:
-                raise ValueError(f"{path}: {name!r} names {unknown[0]!r}; the stages are: {', '.join(self.stages)}")
-        return told
+        chains: dict[str, list[str]] = {}
+        for layer in self.layers:
+            told = layer._told.get(CHAINS, {})
+            for name, stages in told.items():
+                self._check_chain(f"{layer.folder / RECIPE}.yaml: {name!r}", name, stages)
+            chains |= told
+        return chains
+
+    def _check_chain(self, where: str, name: Any, stages: Any) -> None:
+        if not isinstance(name, str) or not isinstance(stages, list) or not stages:
+            raise ValueError(f"{where} is no name, in quotes, with a list of stages")
+        if unknown := [stage for stage in stages if stage not in self.stages]:
+            raise ValueError(f"{where} names {unknown[0]!r}; the stages are: {', '.join(self.stages)}")
 
     def chain(self, name: str) -> list[str]:
         """The stages that a name stands for, in the order of training: those of a chain, `all`, or the one so named.
@@ -95,159 +127,8 @@ class Recipe:
         """
         if stage not in self.stages:
             raise ValueError(f"recipe {self.folder.name!r} has no stage {stage!r}; it has: {', '.join(self.stages)}")
-        return [self.folder / f"{BASE}.yaml", self.folder / f"{stage}.yaml"]
+        return self._files(stage)
 
-
-@dataclass(frozen=True)
-class Run:
-    """The folder of one stage's training."""
-
-    folder: Path
-
-    @property
-    def stage(self) -> str:
-        """Name of the stage."""
-        return self.folder.name
-
-    @property
-    def config(self) -> Path:
-        """The whole configuration, as `--config` takes it."""
-        return self.folder / "config.yaml"
-
-    @property
-    def checkpoint(self) -> Path:
-        """What training goes on from; gone once the stage is finished."""
-        return self.folder / "last.ckpt"
-
-    @property
-    def ema_weights(self) -> Path:
-        """The averaged weights: what the next stage and sampling take."""
-        return self.folder / "ema.safetensors"
-
-    @property
-    def raw_weights(self) -> Path:
-        """The weights of the last step."""
-        return self.folder / "raw.safetensors"
-
-    @property
-    def record(self) -> dict[str, Any] | None:
-        """What `stage.json` says, if the stage was begun."""
-        path = self.folder / "stage.json"
-        return read_json(path) if path.exists() else None
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the stage ran to its end."""
-        return bool((self.record or {}).get("finished"))
-
-    def write_record(self, record: Mapping[str, Any]) -> None:
-        """Writes `stage.json`."""
-        write_json(self.folder / "stage.json", dict(record))
-
-    def move_aside(self) -> Path:
-        """Renames the folder to the next free `aside/<stage>-<n>`; gives back where it is now."""
-        aside = self.folder.parent / "aside"
-        aside.mkdir(exist_ok=True)
-        target = next(path for path in _numbered(aside / self.stage) if not path.exists())
-        os.rename(self.folder, target)
-        return target
-
-
-def _numbered(path: Path) -> Iterator[Path]:
-    return (path.with_name(f"{path.name}-{number}") for number in range(1, 10**6))
-
-
-def weights_of(run: Run, needed_by: str) -> Path:
-    """The EMA weights of a finished stage.
-
-    Args:
-        run: the stage.
-        needed_by: what they are for, for messages.
-
-    Raises:
-        ValueError: the stage has not run, or not to its end; its weights are not those that it wrote; one of the
-            stages that it came from was trained anew since.
-    """
-    record = run.record
-    if record is None or not run.is_finished:
-        state = "has not run" if record is None else "is not finished"
-        raise ValueError(
-            f"{needed_by} starts from stage {run.stage}, which {state} in {run.folder.parent}: "
-            f"make train STAGE={run.stage}"
-        )
-    if not run.ema_weights.exists():
-        raise ValueError(f"{run.ema_weights} is missing: bring it back, or train it again: FORCE=1 STAGE={run.stage}")
-    if file_hash(run.ema_weights) != record["weights"][run.ema_weights.name]:
-        raise ValueError(
-            f"{run.ema_weights} is not what stage {run.stage} wrote: bring that back, or FORCE=1 STAGE={run.stage}"
-        )
-    _check_ancestor(run, record["made_from"])
-    return run.ema_weights
-
-
-def _check_ancestor(run: Run, made_from: Mapping[str, Any]) -> None:
-    """Sees that the stage before, if it is still there, is the one that this one came from."""
-    before = Run(run.folder.parent / str(made_from.get("init_from")))
-    record = before.record
-    if made_from.get("init_from") is None or record is None:
-        return
-    if not before.is_finished or record["weights"][before.ema_weights.name] != made_from["init_weights"]:
-        raise ValueError(
-            f"stage {before.stage} was trained anew after stage {run.stage} had started from it; train this one anew "
-            f"too: FORCE=1 STAGE={run.stage}"
-        )
-    _check_ancestor(before, record["made_from"])
-
-
-def last_finished(recipe: Recipe, runs: Path) -> Run:
-    """The last stage of the recipe that has run to its end.
-
-    Raises:
-        ValueError: none has.
-    """
-    finished = [run for stage in recipe.stages if (run := Run(runs / stage)).is_finished]
-    if not finished:
-        raise ValueError(f"no stage is finished in {runs}: make train STAGE={recipe.stages[0]}")
-    return finished[-1]
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def content_hash(path: Path | None) -> str | None:
-    """SHA-256 over a file, or over all files of a folder by name; None for None."""
-    if path is None or path.is_file():
-        return file_hash(path) if path else None
-    lines = [f"{file.relative_to(path)} {file_hash(file)}" for file in sorted(path.rglob("*")) if file.is_file()]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def versions() -> dict[str, str]:
-    """Versions of the libraries that decide the numbers."""
-    return {name: version(name) for name in LIBRARIES}
-
-
-def check_same(run: Run, made_from: Mapping[str, Any]) -> None:
-    """Sees that a stage that was begun was begun with these settings, data and weights.
-
-    Args:
-        run: its folder.
-        made_from: everything that decides the weights, flat: key to JSON value.
-
-    Raises:
-        ValueError: something differs; names each key with both values.
-    """
-    record = run.record
-    if record is None:
-        return
-    before = record["made_from"]
-    keys = [key for key in sorted({*before, *made_from}) if before.get(key) != made_from.get(key)]
-    if keys:
-        lines = [f"  {key}: {before.get(key)!r} -> {made_from.get(key)!r}" for key in keys]
-        raise ValueError(
-            f"{run.folder} was begun with something else:\n" + "\n".join(lines) + f"\nGo back to that, or start "
-            f"stage {run.stage} anew with FORCE=1 (the old run is moved aside)"
-        )
+    def _files(self, stage: str) -> list[Path]:
+        paths = [layer.folder / f"{name}.yaml" for name in (BASE, stage) for layer in self.layers]
+        return [path for path in paths if path.exists()]

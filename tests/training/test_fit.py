@@ -15,7 +15,8 @@ from shards.store import write_json
 from training.__main__ import main
 from training.callbacks.checkpoints import Checkpoints
 from training.config import build_stage
-from training.recipe import Recipe, Run
+from training.recipe import Recipe
+from training.run import Run
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from shards.video import open_video
 from training import generate as module
 from training.captions import Wanted
 from training.generate import Sampling, sample, sample_overview
-from training.recipe import Run, file_hash
+from training.run import Run, file_hash
 from training.samples import SAMPLES
 
 

@@ -11,7 +11,7 @@ from training.__main__ import main
 from training.callbacks.checkpoints import Checkpoints
 from training.callbacks.watch import Watch
 from training.module import StageModule
-from training.recipe import Run
+from training.run import Run
 
 
 @pytest.fixture

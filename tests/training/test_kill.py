@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny_recipe import TinyRecipe
 
-from training.recipe import Run
+from training.run import Run
 
 NUM_KILLS = 3
 

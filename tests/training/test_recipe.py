@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from training.recipe import CONFIGS, Recipe, Run, check_same, file_hash, last_finished, versions, weights_of
+from training.recipe import CONFIGS, Recipe
+from training.run import Run, check_same, file_hash, last_finished, versions, weights_of
 
 SHIPPED = sorted(path.parent for path in CONFIGS.glob("*/base.yaml"))
 
@@ -143,7 +144,7 @@ def test_shipped_stages_start_from_stages_of_the_same_recipe(folder):
 def test_a_chain_stands_for_stages_in_their_order(tmp_path):
     recipe = recipe_of(tmp_path, "1", "2a", "2b", "3")
     assert recipe.chain("2a") == ["2a"] and recipe.chain("all") == ["1", "2a", "2b", "3"] == recipe.stages
-    (recipe.folder / "chains.yaml").write_text('"2": [2a, 2b]\n"3": [2b, "3"]\n')
+    (recipe.folder / "recipe.yaml").write_text('chains: {"2": [2a, 2b], "3": [2b, "3"]}')
     assert recipe.stages == ["1", "2a", "2b", "3"], "it is no stage"
     assert recipe.chain("2") == ["2a", "2b"] and recipe.chain("3") == ["2b", "3"], "a chain may bear a stage's name"
     with pytest.raises(ValueError, match=r"no stage '4'; it has: 1, 2a, 2b, 3, 2, all$"):
@@ -153,19 +154,46 @@ def test_a_chain_stands_for_stages_in_their_order(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('"2": [2a, 4]', "'2' names 4; the stages are: 1, 2a"),
-        ("2: [2a]", "2 is no name, in quotes"),
-        ('"2": 2a', "is no name, in quotes, with a list"),
-        ("- 2a", "holds no names"),
+        ('chains: {"2": [2a, 4]}', "'2' names 4; the stages are: 1, 2a"),
+        ("chains: {2: [2a]}", "2 is no name, in quotes"),
+        ('chains: {"2": 2a}', "is no name, in quotes, with a list"),
+        ("chains: [2a]", "may hold"),
+        ("- 2a", "may hold"),
+        ("base: demo", "may hold `extends: <recipe>` and `chains:`"),
         ("{", "no valid YAML"),
     ],
 )
 def test_a_wrong_chain_is_told_with_its_file(tmp_path, text, words):
     recipe = recipe_of(tmp_path, "1", "2a")
-    (recipe.folder / "chains.yaml").write_text(text)
-    with pytest.raises(ValueError, match=rf"chains\.yaml.*{words}"):
+    (recipe.folder / "recipe.yaml").write_text(text)
+    with pytest.raises(ValueError, match=rf"recipe\.yaml.*{words}"):
         recipe.chain("1")
 
 
 def test_chains_of_shipped_recipes_name_their_stages():
     assert Recipe(CONFIGS / "svd").chain("2") == ["2a", "2b"] and Recipe(CONFIGS / "svd").chain("3") == ["3-t2v"]
+
+
+def test_a_recipe_that_extends_another_holds_its_differences(tmp_path):
+    base = recipe_of(tmp_path, "1", "2", name="base")
+    (base.folder / "recipe.yaml").write_text('chains: {both: ["1", "2"]}')
+    recipe = recipe_of(tmp_path, "2", "3", name="mine")
+    (recipe.folder / "recipe.yaml").write_text('extends: base\nchains: {rest: ["2", "3"]}')
+    (base.folder / "2.yaml").write_text('init_from: "1"')
+    (recipe.folder / "3.yaml").write_text('init_from: "2"')
+    assert recipe.stages == ["1", "2", "3"]
+    assert recipe.chain("both") == ["1", "2"] and recipe.chain("rest") == ["2", "3"]
+    told = [str(path.relative_to(tmp_path)) for path in recipe.files("2")]
+    assert told == ["base/base.yaml", "mine/base.yaml", "base/2.yaml", "mine/2.yaml"], "the later wins"
+    assert recipe.files("1") == [base.folder / "base.yaml", recipe.folder / "base.yaml", base.folder / "1.yaml"]
+
+
+def test_a_recipe_that_extends_itself_or_nothing_is_refused(tmp_path):
+    recipe, other = recipe_of(tmp_path, "1"), recipe_of(tmp_path, "1", name="other")
+    (recipe.folder / "recipe.yaml").write_text("extends: gone")
+    with pytest.raises(ValueError, match=r"no recipe 'gone' in .*; there are: mine, other$"):
+        recipe.files("1")
+    (recipe.folder / "recipe.yaml").write_text("extends: other")
+    (other.folder / "recipe.yaml").write_text("extends: mine")
+    with pytest.raises(ValueError, match=r"recipe 'mine' extends itself"):
+        recipe.files("1")

@@ -7,7 +7,7 @@ from training.callbacks.held_out import HeldOutLoss
 from training.callbacks.numbers import Numbers
 from training.callbacks.videos import Videos
 from training.config import Stage
-from training.recipe import Run
+from training.run import Run
 from training.screen import Screen
 
 

@@ -7,7 +7,7 @@ import yaml
 from tiny_recipe import TinyRecipe
 
 from training.__main__ import main
-from training.recipe import Run
+from training.run import Run
 
 STABLE_DIFFUSION = "schedule: {class_path: training.objective.ScaledLinearSchedule}"
 COGVIDEOX = (
