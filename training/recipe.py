@@ -16,8 +16,8 @@ class Recipe:
     """The stages of one folder of configurations."""
 
     folder: Path
-    """Holds `base.yaml`, one file a stage, and maybe `recipe.yaml`: that names a recipe beside it that this one `extends`,
-    so that its files are differences from those of the same name, and its `chains`, names for several stages."""
+    """Holds `base.yaml`, one file a stage, and maybe `recipe.yaml`: that names a recipe beside it that this one
+    `extends`, so that its files are differences from those of the same name, and `chains`, names for several stages."""
 
     @property
     def _told(self) -> dict[str, Any]:
