@@ -63,9 +63,10 @@ verify: $(READY)  ## check every byte of a packed SET=<folder>, or say in number
 	@test -n "$(SET)" || { echo "Name a packed set: make verify SET=data/demo/corpus/shards/pretrain"; exit 1; }
 	@$(RUN) -m shards $(or $(JOB),verify) '$(SET)' $(ARGS)
 
-sample: $(READY)  ## sample CAPTION="...", or CAPTIONS=<list>, from the last finished stage [STAGE= RECIPE= SEED= BATCH= RAW=1 OUT= FORCE=1 ARGS=]
-	$(if $(CAPTION)$(CAPTIONS),,@echo 'Say what the video shows: make sample CAPTION="a red circle moves left", or CAPTIONS=<list>'; exit 1)
+sample: $(READY)  ## sample CAPTION="...", CAPTIONS=<list>, or from IMAGE=<picture> [LAST_IMAGE= STAGE= RECIPE= SEED= BATCH= RAW=1 OUT= FORCE=1 ARGS=]
+	$(if $(CAPTION)$(CAPTIONS)$(IMAGE),,@echo 'Say what the video shows: make sample CAPTION="a red circle moves left", CAPTIONS=<list>, or IMAGE=<picture>'; exit 1)
 	@$(RUN) -m training sample $(if $(CAPTION),--caption '$(subst ','\'',$(CAPTION))') $(if $(CAPTIONS),--captions '$(CAPTIONS)') \
+		$(if $(IMAGE),--image '$(IMAGE)') $(if $(LAST_IMAGE),--last-image '$(LAST_IMAGE)') \
 		$(if $(STAGE),--stage '$(STAGE)') $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(OUT),--runs '$(OUT)') $(if $(SEED),--seed $(SEED)) \
 		$(if $(BATCH),--batch $(BATCH)) $(if $(RAW),--raw) $(if $(FORCE),--force) $(ARGS)
 

@@ -39,10 +39,13 @@ def make_parser() -> argparse.ArgumentParser:
     train.add_argument("--stage", required=True, help="name of the stage, of a chain of the recipe, or all")
     train.add_argument("--force", action="store_true", help="move what the stage left aside, and start it anew")
     sample = commands.add_parser("sample", parents=[shared], allow_abbrev=False, help="sample videos")
-    what = sample.add_mutually_exclusive_group(required=True)
-    what.add_argument("--caption", help="what the video shows")
-    what.add_argument("--captions", help="a list: .txt, or .csv, .jsonl, .parquet with a column caption, maybe seed")
-    sample.add_argument("--stage", help="a finished stage (default: the last one)")
+    what = sample.add_mutually_exclusive_group()
+    what.add_argument("--caption", default="", help="what the video shows")
+    columns = "caption or image, maybe seed and last_image"
+    what.add_argument("--captions", help=f"a list: .txt, or .csv, .jsonl, .parquet with columns {columns}")
+    sample.add_argument("--image", help="JPEG, PNG or WebP: the first frame, for stages that are given it")
+    sample.add_argument("--last-image", help="the last frame, for stages that are given that too")
+    sample.add_argument("--stage", help="a finished stage (default: the last one that takes what is given)")
     sample.add_argument("--seed", type=int, default=0, help="of the noise; line n of a list adds n (default 0)")
     sample.add_argument("--batch", type=int, default=1, help="videos at once (default 1)")
     sample.add_argument("--raw", action="store_true", help="the last weights in place of their average")
@@ -81,10 +84,15 @@ def sample(options: argparse.Namespace, rest: list[str]) -> None:
     from training.captions import Wanted, read_captions
 
     listed = Path(options.captions) if options.captions is not None else None
-    wanted = read_captions(listed, options.seed) if listed else [Wanted(options.caption, options.seed)]
+    images = tuple(Path(path) for path in (options.image, options.last_image) if path)
+    if not (listed or images or options.caption):
+        raise ValueError("say what the video shows: --caption, --captions or --image")
+    wanted = [Wanted(options.caption, options.seed, images=images)]
+    if listed:
+        wanted = read_captions(listed, options.seed)
     if options.stage:
         recipe.files(options.stage)
-    run = Run(runs / options.stage) if options.stage else last_finished(recipe, runs)
+    run = Run(runs / options.stage) if options.stage else last_finished(recipe, runs, len(wanted[0].images))
     weights_of(run, "sampling")
     from training.generate import Sampling, sample_overview
     from training.generate import sample as sample_videos

@@ -1,4 +1,4 @@
-"""Captions that videos are sampled of, each with the seed of its noise: one, or a list in a file."""
+"""What videos are sampled of: a caption, given pictures, the seed of the noise. One, or a list in a file."""
 
 import csv
 import json
@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 CAPTION, SEED = "caption", "seed"
+IMAGES = ("image", "last_image")
+COLUMNS = (CAPTION, SEED, *IMAGES)
 MIN_SEED, MAX_SEED = -(2**63), 2**63 - 1  # those that torch's generators take
 
 
@@ -25,6 +27,8 @@ class Wanted:
     seed: int
     where: str = "the caption"
     """Where it was asked for, for messages."""
+    images: tuple[Path, ...] = ()
+    """Files of the first frame, and maybe of the last one, that the model is given."""
 
     def __post_init__(self) -> None:
         if not MIN_SEED <= self.seed <= MAX_SEED:
@@ -39,11 +43,13 @@ def read_captions(path: Path, seed: int = 0) -> list[Wanted]:
 
     Args:
         path: .txt with a caption a line, where empty lines count but give no video; .csv, .jsonl or .parquet with a
-            column `caption`, and maybe `seed`.
+            column `caption` or `image`, and maybe `seed` and `last_image`; pictures are looked for from the list's
+            folder on.
         seed: moves all seeds that the list does not give itself.
 
     Raises:
-        ValueError: there is no such file, or it is none of these; it has no caption, or a row without one; names it.
+        ValueError: there is no such file, or it is none of these; it has neither captions nor pictures, or a row
+            without; names it.
     """
     if not path.is_file():
         raise ValueError(f"{path} is no file; a list of captions is one of {', '.join(READERS)}")
@@ -53,19 +59,20 @@ def read_captions(path: Path, seed: int = 0) -> list[Wanted]:
         rows = list(READERS[path.suffix.lower()](path))
     except (ValueError, csv.Error) as error:  # of UTF-8, JSON or Parquet
         raise ValueError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
-    if rows and not any(CAPTION in row for _, row in rows):
+    if rows and not any(name in row for _, row in rows for name in (CAPTION, IMAGES[0])):
         raise ValueError(f"{path} has no column `{CAPTION}`; it has: {', '.join(map(str, rows[0][1]))}")
-    wanted = [_wanted(row, seed + number, f"{path}, row {number}") for number, row in rows]
+    wanted = [_wanted(row, seed + number, f"{path}, row {number}", path.parent) for number, row in rows]
     if not wanted:
         raise ValueError(f"{path} holds no caption")
     return wanted
 
 
-def _wanted(row: Mapping[str, Any], seed: int, where: str) -> Wanted:
-    caption, own = row.get(CAPTION), row.get(SEED)
+def _wanted(row: Mapping[str, Any], seed: int, where: str, folder: Path) -> Wanted:
+    images = tuple(folder / str(row[name]) for name in IMAGES if row.get(name))
+    caption, own = row.get(CAPTION, "" if images else None), row.get(SEED)
     if not isinstance(caption, str):
         raise ValueError(f"{where}: the caption is a text, not {caption!r}")
-    return Wanted(caption, seed if own in (None, "") else _whole(own, where), where)
+    return Wanted(caption, seed if own in (None, "") else _whole(own, where), where, images)
 
 
 def _whole(value: Any, where: str) -> int:
@@ -103,9 +110,9 @@ def _jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def _parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     with pq.ParquetFile(path) as file:
         there = file.schema_arrow.names
-        if CAPTION not in there:
+        if not {CAPTION, IMAGES[0]} & {*there}:
             raise ValueError(f"it has no column `{CAPTION}`; it has: {', '.join(there)}")
-        yield from enumerate(file.read([name for name in (CAPTION, SEED) if name in there]).to_pylist(), 1)
+        yield from enumerate(file.read([name for name in COLUMNS if name in there]).to_pylist(), 1)
 
 
 READERS: dict[str, Callable[[Path], Iterator[tuple[int, dict[str, Any]]]]] = {

@@ -41,6 +41,11 @@ class LatentCodec(ABC):
         """Frames uint8 (B, T, H, W, 3) RGB to latents float32 (B, T, C, h, w) of about unit variance."""
 
     @abstractmethod
+    def encode_given(self, pixels: Tensor) -> Tensor:
+        """Frames that a stage is given, each by itself: float32 (B, K, 3, H, W), about -1..1, to latents float32
+        (B, K, C, h, w) as the autoencoder gives them, not scaled (as SVD's image to video takes them)."""
+
+    @abstractmethod
     def decode(self, latents: Tensor) -> Tensor:
         """Latents (B, T, C, h, w) to frames uint8 (B, T, H, W, 3) RGB."""
 
@@ -114,9 +119,17 @@ class DiffusersCodec(LatentCodec):
         return torch.cat(latents).unflatten(0, frames.shape[:2])  # (B, T, C, h, w)
 
     def _encode(self, pixels: Tensor) -> Tensor:
-        scaled = pixels.to(self._model.dtype) / 127.5 - 1  # (N, 3, H, W), -1..1
-        means = self._model.encode(scaled).latent_dist.mode()
-        return (means.float() - self._shift) * self._scale
+        means = self._means(pixels.to(self._model.dtype) / 127.5 - 1)  # (N, C, h, w)
+        return (means - self._shift) * self._scale
+
+    @torch.no_grad()
+    def encode_given(self, pixels: Tensor) -> Tensor:
+        """See `LatentCodec`."""
+        means = [self._means(part.to(self._model.dtype)) for part in pixels.flatten(0, 1).split(self.batch_size)]
+        return torch.cat(means).unflatten(0, pixels.shape[:2])  # (B, K, C, h, w)
+
+    def _means(self, pixels: Tensor) -> Tensor:
+        return self._model.encode(pixels).latent_dist.mode().float()
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:

@@ -30,6 +30,7 @@ ABOUT_RUNNING = (
     "model.sampler",
     "model.guidance",
     "model.codec.init_args.batch_size",
+    "model.conditioning.given.sampling_noise",
     "model.denoiser.init_args.gradient_checkpointing",
 )
 OF_THE_TRAINER = ("gradient_clip_algorithm", "gradient_clip_val", "precision")
@@ -105,6 +106,7 @@ class Stage:
             ValueError: see `StageData.open` and `LatentCodec.shape`; the latent set is stale.
         """
         self.check_trainer()
+        self.check_given()
         tokens = self.tokens()
         for folder, latents in self.data.latent_sets().items():
             latents.refuse_stale(self.latent_facts(), folder)
@@ -143,6 +145,23 @@ class Stage:
         while samples_at(high) <= num_samples:
             high += 2 * (high - low) + 1
         return low + bisect_right(range(low, high), num_samples, key=samples_at) - 1
+
+    def check_given(self) -> None:
+        """Sees that frames can be given where the stage gives any.
+
+        Raises:
+            ValueError: the stage reads latents, or has buckets too short.
+        """
+        given = self.model.conditioning.given
+        if given is None:
+            return
+        if self.data.latents:
+            raise ValueError(
+                "noise is added to the pixels of given frames, and data.latents holds none: train this stage from the "
+                "packed sets, without LATENTS="
+            )
+        if short := [str(bucket) for bucket in self.data.buckets if bucket.num_frames <= given.number]:
+            raise ValueError(f"conditioning.given gives {given.number} frames: a bucket needs more, not {short[0]}")
 
     def check_trainer(self) -> None:
         """Sees that the trainer's settings are those of a stage.

@@ -69,6 +69,8 @@ def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
 def _weights(stage: Stage, source: Path | None) -> dict[str, str | None]:
     """Hashes of all weights that the stage is given."""
     given = {"init": source, "codec": stage.model.codec.weights(), "text": stage.model.text.weights()}
+    if stage.model.image_encoder:
+        given["image_encoder"] = stage.model.image_encoder.weights()
     return {f"{name}_weights": content_hash(path) for name, path in given.items()}
 
 
@@ -113,7 +115,7 @@ def load_weights(stage: Stage, path: Path) -> None:
         ValueError: the file is damaged, or of another architecture; names both.
     """
     try:
-        stage.model.denoiser.load_state_dict(load_file(path))
+        stage.model.denoiser.load_state_dict(stage.model.denoiser.widened(load_file(path)))
     except Exception as error:  # safetensors and torch each raise their own
         words = str(error).strip().splitlines()
         raise ValueError(f"{path} does not hold the weights of this denoiser: {' '.join(words[:3])}") from error

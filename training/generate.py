@@ -8,8 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 import yaml
+from torch import Tensor
 
+from shards.picture import fitted
+from training.bucket import Bucket
 from training.captions import Wanted
 from training.config import Stage, build_stage
 from training.fit import check_codec, load_weights
@@ -59,7 +64,7 @@ def sample(
 
     Args:
         run: its folder.
-        wanted: captions and seeds.
+        wanted: captions and seeds, and pictures as many as the stage is given frames.
         folder: where the files go, by caption and seed; captions that differ in punctuation alone share a name.
         arguments: of the command line, win over the configuration of the run.
         how: in what batches, and from which weights.
@@ -74,7 +79,8 @@ def sample(
     check_codec(run, stage.model.codec)
     weights, samples = _weights(run, how.raw), SampleFolder(folder)
     made_with = _made_with(stage, run, weights)
-    rows = [_named(each, how.raw) | made_with for each in wanted]
+    rows = [_named(each, how.raw, run) | made_with for each in wanted]
+    pictures = {row["video"]: each.images for row, each in zip(rows, wanted, strict=True)}
     missing = samples.missing(rows, how.force)
     names = {row["video"] for row in missing}
     yield from (_sampled(samples, row) for row in rows if row["video"] not in names)
@@ -82,8 +88,9 @@ def sample(
         _load(stage, weights)
     for first in range(0, len(missing), how.batch):
         together = missing[first : first + how.batch]
+        given = _given([pictures[row["video"]] for row in together], stage.data.bucket)
         samples.announce(together)
-        yield from _make(stage, samples, together)
+        yield from _make(stage, samples, together, given)
 
 
 def sample_overview(folder: Path, name: str, sampled: Sequence[Sampled]) -> Path:
@@ -122,10 +129,38 @@ def _made_with(stage: Stage, run: Run, weights: Path) -> dict[str, Any]:
     }
 
 
-def _named(wanted: Wanted, raw: bool) -> dict[str, Any]:
-    stem = f"{_slug(wanted.caption)}-{wanted.seed}" + ("-raw" if raw else "")
+def _named(wanted: Wanted, raw: bool, run: Run) -> dict[str, Any]:
+    """What a row says of one video.
+
+    Raises:
+        ValueError: it has not as many pictures as the stage is given frames, or one is not there.
+    """
+    if len(wanted.images) != run.num_given:
+        raise ValueError(
+            f"{wanted.where}: stage {run.stage} is given {run.num_given} frames (IMAGE=, LAST_IMAGE=), not "
+            f"{len(wanted.images)}"
+        )
+    if missing := [path for path in wanted.images if not path.is_file()]:
+        raise ValueError(f"{wanted.where}: there is no picture {missing[0]}")
+    words = " ".join([*(path.stem for path in wanted.images), wanted.caption])
+    stem = f"{_slug(words)}-{wanted.seed}" + ("-raw" if raw else "")
     files = {"video": f"{stem}.mp4", "animation": f"{stem}.gif", "sheet": f"{stem}.png"}
-    return {"caption": wanted.caption, "seed": wanted.seed} | files
+    hashes = [file_hash(path) for path in wanted.images]
+    return {"caption": wanted.caption, "images_sha256": hashes, "seed": wanted.seed} | files
+
+
+def _given(pictures: Sequence[Sequence[Path]], bucket: Bucket) -> Tensor | None:
+    """The given frames of a batch, (B, K, H, W, 3) uint8, None without any."""
+    if not any(pictures):
+        return None
+    return torch.from_numpy(np.stack([[_fitted(path, bucket) for path in each] for each in pictures]))
+
+
+def _fitted(path: Path, bucket: Bucket) -> np.ndarray:
+    try:
+        return fitted(path.read_bytes(), bucket.width, bucket.height)
+    except ValueError as error:
+        raise ValueError(f"{path} {error}") from error
 
 
 def _slug(caption: str) -> str:
@@ -141,10 +176,12 @@ def _load(stage: Stage, weights: Path) -> None:
     stage.model.load_frozen(device)
 
 
-def _make(stage: Stage, samples: SampleFolder, rows: Sequence[Mapping[str, Any]]) -> Iterator[Sampled]:
+def _make(
+    stage: Stage, samples: SampleFolder, rows: Sequence[Mapping[str, Any]], given: Tensor | None
+) -> Iterator[Sampled]:
     """Samples a batch."""
     captions, seeds, fps = [row["caption"] for row in rows], [row["seed"] for row in rows], stage.data.fps[0]
-    videos = stage.model.generate(captions, stage.data.bucket, fps, seeds)  # (B, T, H, W, 3) uint8
+    videos = stage.model.generate(captions, stage.data.bucket, fps, seeds, given)  # (B, T, H, W, 3) uint8
     for row, frames in zip(rows, videos.cpu().numpy(), strict=True):
         made = _sampled(samples, row)
         write_contact_sheet(made.sheet, frames, made.caption)

@@ -10,10 +10,12 @@ from torch import Tensor
 
 from training.bucket import Bucket
 from training.codec import LatentCodec
-from training.conditioning import Conditioning, Conditions, drop_text, without_text
+from training.conditioner import Conditioner
+from training.conditioning import Conditioning, Conditions, unconditional
 from training.denoisers.denoiser import Denoiser
 from training.ema import Ema
 from training.guidance import Guidance, guided
+from training.image_encoder import ImageEncoder
 from training.inventory import select_trainable
 from training.objective import Objective
 from training.optimizer import Adam
@@ -37,6 +39,7 @@ class StageModule(LightningModule):
         optimizer: Adam,
         sampler: Sampler,
         guidance: Guidance,
+        image_encoder: ImageEncoder | None = None,
         trainable: tuple[str, ...] = (".*",),
         ema_decay: float = 0.9999,
     ) -> None:
@@ -51,12 +54,14 @@ class StageModule(LightningModule):
             optimizer: and its learning rate.
             sampler: for videos.
             guidance: for videos.
+            image_encoder: frames to embeddings, where an embedding takes the place of the caption.
             trainable: regular expressions over `spatial/<name>` and `temporal/<name>`; what none of them finds is
                 frozen.
             ema_decay: of the average, a step.
         """
         super().__init__()
-        self.denoiser, self.codec, self.text = denoiser, codec, text
+        self.denoiser, self.codec, self.text, self.image_encoder = denoiser, codec, text, image_encoder
+        self.conditioner = Conditioner(conditioning, codec, text, image_encoder)
         self.conditioning, self.objective, self.adam = conditioning, objective, optimizer
         self.trainable, self.ema_decay = trainable, ema_decay
         self.sampler, self.guidance = sampler, guidance
@@ -66,15 +71,14 @@ class StageModule(LightningModule):
         """Whether the step of now is left out; see `callbacks/guard.py`."""
 
     def load_frozen(self, device: torch.device) -> None:
-        """Loads codec and text encoder.
+        """Loads the codec, and the encoder of captions or images.
 
         Raises:
             ValueError: their weights cannot be had.
         """
         dtype = torch.float32 if device.type == "cpu" else torch.bfloat16
         self.codec.load(device, dtype)
-        self.text.load(device, dtype)
-        self.empty = self.text.encode([""])  # (1, L, D)
+        self.conditioner.load(device, dtype)
 
     def start(self) -> None:
         """Freezes what the stage does not train, and starts the average from the weights of now."""
@@ -83,20 +87,21 @@ class StageModule(LightningModule):
 
     @torch.no_grad()
     def check_parts(self, bucket: Bucket) -> None:
-        """Sees that codec, text encoder and denoiser fit each other, by one pass over a small corner of a sample.
+        """Sees that codec, encoder and denoiser fit each other, by one pass over a small corner of a sample.
 
         Raises:
             ValueError: they do not.
         """
         frames, channels, height, width = self.codec.shape(bucket.num_frames, bucket.height, bucket.width)
         noisy = torch.zeros(1, min(frames, 2), channels, min(height, 16), min(width, 16))
-        conditions = Conditions(self.empty.cpu(), torch.zeros(1, len(self.conditioning.micro)))
+        conditions = self.conditioner.of_nothing(noisy)
         try:
             shape = self.denoiser(noisy, torch.zeros(1), conditions).shape
         except (RuntimeError, ValueError) as error:
             raise ValueError(
-                f"the denoiser does not fit latents of {channels} channels, text of {self.empty.shape[-1]} features "
-                f"and {len(self.conditioning.micro)} numbers: {' '.join(str(error).split())[:300]}; see model.denoiser"
+                f"the denoiser does not fit latents of {channels} channels{_as_many_given(conditions)}, text of "
+                f"{conditions.text.shape[-1]} features and {len(self.conditioning.micro)} numbers: "
+                f"{' '.join(str(error).split())[:300]}; see model.denoiser"
             ) from error
         if shape != noisy.shape:
             raise ValueError(
@@ -126,8 +131,7 @@ class StageModule(LightningModule):
         latents = self._latents(batch)  # (B, T, C, h, w)
         generators = _generators(batch)
         sigma, noise = self.objective.draw(_one(latents), generators)
-        dropped = torch.stack([torch.rand((), generator=g) for g in generators]) < self.conditioning.text_dropout
-        conditions = self.conditions(batch.captions, batch.micro, dropped, batch.features)
+        conditions = self.conditioner.of_batch(batch, latents.shape[1], generators, learning=True)
         sigma, noise = sigma.to(self.device), noise.to(self.device)
         return self.objective.loss(self.denoiser, latents, sigma, noise, conditions).mean()
 
@@ -143,8 +147,9 @@ class StageModule(LightningModule):
     def held_out_loss(self, batch: Batch) -> Tensor:
         """Loss at fixed quantiles of the stage's noise levels, each sample with the same noise every time: (B,)."""
         latents = self._latents(batch)  # (B, T, C, h, w)
-        _, noise = self.objective.draw(_one(latents), _generators(batch))
-        conditions = self.conditions(batch.captions, batch.micro, features=batch.features)
+        generators = _generators(batch)
+        _, noise = self.objective.draw(_one(latents), generators)
+        conditions = self.conditioner.of_batch(batch, latents.shape[1], generators, learning=False)
         noise = noise.to(self.device)
         sigma = self.objective.sigma.for_shape(_one(latents))
         levels = [sigma.quantile(p) for p in HELD_OUT_QUANTILES]
@@ -158,28 +163,24 @@ class StageModule(LightningModule):
         """(B, T, C, h, w) float32."""
         return self.codec.encode(batch.frames) if batch.frames.dtype == torch.uint8 else batch.frames.float()
 
-    def conditions(
-        self, captions: Sequence[str], micro: Tensor, dropped: Tensor | None = None, features: Tensor | None = None
-    ) -> Conditions:
-        """What the batch is conditioned on.
+    @torch.no_grad()
+    def generate(
+        self,
+        captions: Sequence[str],
+        bucket: Bucket,
+        fps: float,
+        seeds: Sequence[int],
+        given: Tensor | None = None,
+    ) -> Tensor:
+        """Videos, each from the noise of its own seed: uint8 (B, T, H, W, 3) RGB.
 
         Args:
-            captions: B texts.
-            micro: (B, N) scaled numbers.
-            dropped: (B,) bool, captions to leave out; None leaves out none.
-            features: (B, L, D) of the captions, where they were computed before.
+            captions: B of them; where an image's embedding takes their place, they change nothing.
+            bucket: frames and size.
+            fps: frames a second.
+            seeds: B of them.
+            given: uint8 (B, K, H, W, 3) RGB, the frames that a stage with `conditioning.given` needs.
         """
-        if features is None or not self.conditioning.captions:
-            text = self.text.encode(captions if self.conditioning.captions else [""] * len(captions))  # (B, L, D)
-        else:
-            text = features.float()
-        if dropped is not None:
-            text = drop_text(text, self.empty, dropped.to(text.device))
-        return Conditions(text, micro.to(text.device))
-
-    @torch.no_grad()
-    def generate(self, captions: Sequence[str], bucket: Bucket, fps: float, seeds: Sequence[int]) -> Tensor:
-        """Videos of captions, each from the noise of its own seed: uint8 (B, T, H, W, 3) RGB."""
         shape = self.codec.shape(bucket.num_frames, bucket.height, bucket.width)
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
@@ -188,12 +189,15 @@ class StageModule(LightningModule):
             return torch.stack(drawn).to(self.device)  # (B, T, C, h, w)
 
         numbers = [0.0 if bucket.is_image else micro.of_sampling(fps) for micro in self.conditioning.micro]
-        conditions = self.conditions(captions, torch.tensor([numbers] * len(captions)))
+        # the noise on given frames is drawn before that of the latents, as in diffusers' pipeline
+        given = None if given is None else given.to(self.device)
+        conditions = self.conditioner.of_sampling(captions, numbers, shape[0], generators, given)
+        without = unconditional(conditions, self.conditioner.empty)
         denoise = guided(
             self.guidance,
             self.sampler.sigmas(),
             lambda noisy, sigma: self._estimate(noisy, sigma, conditions),
-            lambda noisy, sigma: self._estimate(noisy, sigma, without_text(conditions, self.empty)),
+            lambda noisy, sigma: self._estimate(noisy, sigma, without),
         )
         return self.codec.decode(self.sampler.sample(denoise, fresh(), fresh))
 
@@ -216,3 +220,10 @@ def _generators(batch: Batch) -> list[torch.Generator]:
 def _one(latents: Tensor) -> tuple[int, int, int, int]:
     _, num_frames, channels, height, width = latents.shape
     return num_frames, channels, height, width
+
+
+def _as_many_given(conditions: Conditions) -> str:
+    if conditions.given is None:
+        return ""
+    mask = " and a mask" if conditions.is_given is not None else ""
+    return f", {conditions.given.shape[2]} of given frames{mask}"

@@ -56,6 +56,12 @@ class Run:
         """Whether the stage ran to its end."""
         return bool((self.record or {}).get("finished"))
 
+    @property
+    def num_given(self) -> int:
+        """Frames of a video that the stage's model is given: 0 in text to video."""
+        frames = (self.record or {}).get("made_from", {}).get("model.conditioning.given.frames")
+        return {"first": 1, "ends": 2}.get(str(frames), 0)
+
     def write_record(self, record: Mapping[str, Any]) -> None:
         """Writes `stage.json`."""
         write_json(self.folder / "stage.json", dict(record))
@@ -115,8 +121,8 @@ def _check_ancestor(run: Run, made_from: Mapping[str, Any]) -> None:
     _check_ancestor(before, record["made_from"])
 
 
-def last_finished(recipe: Recipe, runs: Path) -> Run:
-    """The last stage of the recipe that has run to its end.
+def last_finished(recipe: Recipe, runs: Path, num_given: int = 0) -> Run:
+    """The last stage of the recipe that has run to its end and samples from so many given frames.
 
     Raises:
         ValueError: none has.
@@ -124,7 +130,11 @@ def last_finished(recipe: Recipe, runs: Path) -> Run:
     finished = [run for stage in recipe.stages if (run := Run(runs / stage)).is_finished]
     if not finished:
         raise ValueError(f"no stage is finished in {runs}: make train STAGE={recipe.stages[0]}")
-    return finished[-1]
+    suited = [run for run in finished if run.num_given == num_given]
+    if not suited:
+        told = ", ".join(f"{run.stage} ({run.num_given})" for run in finished)
+        raise ValueError(f"no finished stage in {runs} takes {num_given} given frames; finished are: {told}")
+    return suited[-1]
 
 
 def file_hash(path: Path) -> str:

@@ -13,6 +13,7 @@ from shards.store import parquet_file, write_table
 SAMPLES = pa.schema(
     [
         field("caption", pa.string(), "what the video was to show"),
+        field("images_sha256", pa.list_(pa.string()), "SHA-256 of the files of the given frames, in order"),
         field("seed", pa.int64(), "of its noise"),
         field("video", pa.string(), "mp4, by its name in the folder"),
         field("animation", pa.string(), "GIF, by its name in the folder"),

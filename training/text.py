@@ -35,15 +35,16 @@ class TextEncoder(ABC):
 class OpenClipText(TextEncoder):
     """The text tower of an open_clip model."""
 
-    def __init__(self, model: str, pretrained: str | None = None, skip_last: int = 0) -> None:
+    def __init__(self, model: str, pretrained: str | None = None, skip_last: int = 0, projected: bool = False) -> None:
         """Reads nothing yet.
 
         Args:
             model: as open_clip names models: `ViT-H-14`, `hf-hub:<owner>/<name>`, `local-dir:<folder>`.
             pretrained: tag or file of the weights, where the name does not imply them.
             skip_last: blocks left out at the end; Stable Diffusion 2 and SVD leave out 1.
+            projected: whether each token's features are brought to the space, and the width, of image embeddings.
         """
-        self.model, self.pretrained, self.skip_last = model, pretrained, skip_last
+        self.model, self.pretrained, self.skip_last, self.projected = model, pretrained, skip_last, projected
         self.located_by = ("model",) if model.startswith("local-dir:") else ("pretrained",)
 
     def weights(self) -> Path | None:
@@ -70,6 +71,7 @@ class OpenClipText(TextEncoder):
             )
         model.visual = torch.nn.Identity()  # the image tower is not needed
         self._device = device
+        self._projection = model.text_projection if self.projected else None
         self._forward: Any = model.to(device, dtype).eval().requires_grad_(False).forward_intermediates
 
     @torch.no_grad()
@@ -79,4 +81,5 @@ class OpenClipText(TextEncoder):
         found = self._forward(
             text=tokens, text_indices=self.skip_last + 1, normalize_intermediates=True, intermediates_only=True
         )
-        return found["text_intermediates"][0].float()  # (B, L, D)
+        features = found["text_intermediates"][0]  # (B, L, D)
+        return (features if self._projection is None else features @ self._projection).float()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from training.conditioning import Conditioning, Conditions, Micro, drop_text, without_text
+from training.conditioning import Conditioning, Conditions, Micro, leave_out_text, unconditional
 
 FPS, ZERO = Micro("fps", scale=10.0), Micro("zero")
 MOTION = Micro("scores.motion", scale=20.0, sampling=1.5)
@@ -49,7 +49,7 @@ def test_numbers_for_sampling_are_scaled_and_the_rate_can_be_told():
 
 @pytest.mark.parametrize("source", ["", "motion", "FPS", "scores", "scores.", "score.motion"])
 def test_unknown_sources_are_refused(source):
-    known = r"`fps`, `motion_bucket`, `zero`, or `scores\.<column>`"
+    known = r"`fps`, `motion_bucket`, `noise`, `zero`, or `scores\.<column>`"
     with pytest.raises(ValueError, match=rf"on '{source}': it is {known}"):
         Micro(source)
 
@@ -75,19 +75,19 @@ def some_text(batch=4):
 
 def test_marked_captions_become_the_empty_one_and_others_stay():
     text, empty = some_text()
-    dropped = drop_text(text, empty, torch.tensor([False, True, True, False]))
+    dropped = leave_out_text(text, empty, torch.tensor([False, True, True, False]))
     assert torch.equal(dropped, torch.stack([text[0], empty[0], empty[0], text[3]]))
 
 
 def test_as_many_captions_as_tokens_are_dropped_by_caption_and_not_by_token():
     text, empty = some_text(batch=5)
-    dropped = drop_text(text, empty, torch.tensor([True, False, False, False, False]))
+    dropped = leave_out_text(text, empty, torch.tensor([True, False, False, False, False]))
     assert torch.equal(dropped[0], empty[0]) and torch.equal(dropped[1:], text[1:])
 
 
 def test_without_text_all_captions_are_empty_and_numbers_stay():
     text, empty = some_text()
     conditions = Conditions(text, torch.arange(8.0).reshape(4, 2))
-    without = without_text(conditions, empty)
+    without = unconditional(conditions, empty)
     assert without.text.shape == text.shape and all(torch.equal(row, empty[0]) for row in without.text)
     assert torch.equal(without.micro, conditions.micro) and torch.equal(conditions.text, some_text()[0])

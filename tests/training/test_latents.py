@@ -89,12 +89,21 @@ def test_captions_are_dropped_and_left_out_as_from_pixels(tiny):
     model = stages[0].model
     model.load_frozen(torch.device("cpu"))
     pairs = list(zip(*(batches(stage, 1) for stage in stages), strict=True))
-    for dropped in (None, torch.tensor([True, False]), torch.tensor([True, True])):
-        for seen, encoded in pairs:
-            texts = [model.conditions(b.captions, b.micro, dropped, b.features).text for b in (seen, encoded)]
+    seeds, num_empty = range(20), 0
+    for seen, encoded in pairs:
+        for seed in seeds:
+            texts = [told(model, batch, seed) for batch in (seen, encoded)]
             torch.testing.assert_close(*texts, rtol=1e-3, atol=1e-3)
+            num_empty += int((texts[0] == model.conditioner.empty).flatten(1).all(1).sum())
+    assert 0 < num_empty < 2 * len(pairs) * len(seeds) / 2
     without = opened(tiny, "2", of_latents(tiny), "--model.conditioning.captions=false")
     assert batches(without, 1)[0].features is None
+
+
+def told(model, batch, seed):
+    """Features that the denoiser attends to in training."""
+    generators = [torch.Generator().manual_seed(seed + number) for number in range(len(batch))]
+    return model.conditioner.of_batch(batch, 1, generators, learning=True).text
 
 
 def test_a_stage_trains_from_latents_without_decoding_a_video(tiny, monkeypatch, capsys):

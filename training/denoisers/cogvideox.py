@@ -26,7 +26,7 @@ class CogVideoX(Denoiser):
         num_layers: transformer blocks. The defaults are those of the 5B model.
         num_attention_heads: heads; the width is heads times `attention_head_dim`.
         attention_head_dim: a multiple of 16, which the three axes of the rotary positions share.
-        in_channels: channels of the noisy latents.
+        in_channels: channels of the noisy latents, and of what is given beside them (image to video: 32).
         out_channels: channels of the prediction.
         time_embed_dim: width of the embedded noise level.
         text_embed_dim: D of the text's features.
@@ -85,12 +85,17 @@ class CogVideoX(Denoiser):
             ValueError: H or W is no multiple of `patch_size`, or the conditions do not hold `num_micro` numbers.
         """
         text = self._with_numbers(conditions)  # (B, L, D)
+        noisy = self.with_given(noisy, conditions)  # (B, T, in_channels, H, W)
         positions = self._positions(noisy)  # two of (T * H / patch * W / patch, head_dim)
         return self.transformer(noisy, text, c_noise, image_rotary_emb=positions, return_dict=False)[0]
 
     def is_temporal(self, name: str) -> bool:
         """See `Denoiser`: never, for every layer sees space and time at once."""
         return False
+
+    def inputs(self) -> list[str]:
+        """See `Denoiser`."""
+        return ["transformer.patch_embed.proj.weight"]
 
     def _with_numbers(self, conditions: Conditions) -> Tensor:
         text, micro = conditions.text, conditions.micro

@@ -10,7 +10,7 @@ from diffusers import UNetSpatioTemporalConditionModel
 from diffusers.models.attention import TemporalBasicTransformerBlock
 from diffusers.models.resnet import AlphaBlender, TemporalResnetBlock
 from diffusers.models.transformers.transformer_temporal import TransformerSpatioTemporalModel
-from torch import Tensor, nn, ones_like
+from torch import Tensor, nn, ones_like, zeros
 from torch.utils.checkpoint import checkpoint
 
 from training.conditioning import Conditions
@@ -32,8 +32,11 @@ class SvdUnet(Denoiser):
     the temporal layers by. A fresh model treats each frame of a video as that picture. Any height and width will do.
 
     Args:
-        in_channels: channels of the noisy latents, and of what is concatenated with them (SVD image-to-video: 8).
+        in_channels: channels of the noisy latents, and of what is given beside them (SVD image-to-video: 8, 9 where
+            a mask tells which frames are given).
         out_channels: channels of the prediction.
+        num_given_channels: of given frames' latents, where not every frame is given: a learnt vector of so many
+            stands in the places of the others. 0: there is none.
         block_out_channels: channels at each level, the finest first; multiples of 32 and of the number of heads.
         down_block_types: diffusers' block at each level; by default all but the coarsest attend, as in SVD.
         up_block_types: the same on the way up, the coarsest first; by default the mirror image.
@@ -53,6 +56,7 @@ class SvdUnet(Denoiser):
         self,
         in_channels: int = 4,
         out_channels: int = 4,
+        num_given_channels: int = 0,
         block_out_channels: tuple[int, ...] = (320, 640, 1280, 1280),
         down_block_types: tuple[str, ...] | None = None,
         up_block_types: tuple[str, ...] | None = None,
@@ -84,6 +88,8 @@ class SvdUnet(Denoiser):
         )
         if gradient_checkpointing:  # diffusers' own function is a closure, which cannot be pickled
             self.unet.enable_gradient_checkpointing(partial(checkpoint, use_reentrant=False))
+        if num_given_channels:
+            self.not_given = nn.Parameter(zeros(num_given_channels))
         start_as_image_model(self.unet)
         let_pictures_pass(self.unet)
 
@@ -91,11 +97,16 @@ class SvdUnet(Denoiser):
         """See `Denoiser`. Raises ValueError unless the conditions hold `num_micro` numbers."""
         if conditions.micro.shape[-1] != self.num_micro:
             raise ValueError(f"{conditions.micro.shape[-1]} numbers for a U-Net with num_micro {self.num_micro}")
+        noisy = self.with_given(noisy, conditions)  # (B, T, in_channels, H, W)
         return self.unet(noisy, c_noise, conditions.text, conditions.micro, return_dict=False)[0]  # (B, T, C, H, W)
 
     def is_temporal(self, name: str) -> bool:
         """See `Denoiser`: the temporal layers, the frame's position, and the factor that blends them in."""
         return not TEMPORAL_PARTS.isdisjoint(name.split("."))
+
+    def inputs(self) -> list[str]:
+        """See `Denoiser`."""
+        return ["unet.conv_in.weight"]
 
 
 def start_as_image_model(unet: nn.Module) -> None:
