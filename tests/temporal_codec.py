@@ -31,5 +31,8 @@ class TemporalCodec(LatentCodec):
         pooled = avg_pool2d(so_far.flatten(0, 1).permute(0, 3, 1, 2), 8).unflatten(0, frames.shape[:2])
         return torch.cat([pooled, pooled[:, :, :1]], 2)  # (B, T, 4, h, w)
 
+    def encode_given(self, pixels: Tensor) -> Tensor:
+        raise NotImplementedError
+
     def decode(self, latents: Tensor) -> Tensor:
         raise NotImplementedError

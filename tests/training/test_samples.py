@@ -7,7 +7,8 @@ from training.samples import SAMPLES, SampleFolder
 
 
 def row(name, **other):
-    values = {f.name: 1 if str(f.type).startswith(("int", "double")) else f.name for f in SAMPLES}
+    values: dict = {f.name: 1 if str(f.type).startswith(("int", "double")) else f.name for f in SAMPLES}
+    values["images_sha256"] = ["0", "1"]
     files = {"video": f"{name}.mp4", "animation": f"{name}.gif", "sheet": f"{name}.png"}
     return values | {"caption": name} | files | other
 
