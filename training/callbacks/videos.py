@@ -15,7 +15,7 @@ from training.pictures import gif, write_mp4
 
 @dataclass
 class Videos(Look):
-    """Samples videos of fixed captions from fixed noise, to files and to TensorBoard."""
+    """Samples videos of fixed captions from fixed noise, of averaged and of raw weights: files and TensorBoard."""
 
     every: int
     captions: tuple[str, ...]
@@ -25,12 +25,17 @@ class Videos(Look):
     def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, outputs: Any, batch: Any, batch_idx: int):  # type: ignore[override]
         """Samples when it is time; the first rank does it."""
         if self.captions and trainer.is_global_zero and self.is_due(pl_module, batch_idx, self.every):
-            fps = self.data.fps[0]
             with pl_module.averaged():
-                videos = pl_module.generate(self.captions, self.data.bucket, fps, range(len(self.captions)))
-            for number, video in enumerate(videos.cpu().numpy()):
-                write_mp4(self.folder / f"{pl_module.samples_seen:09d}-{number}.mp4", video, fps)
-                _show(trainer, f"videos/{self.captions[number]}", gif(video, fps), video.shape, pl_module.samples_seen)
+                self._sample(trainer, pl_module, "")
+            with pl_module.unaveraged():
+                self._sample(trainer, pl_module, "-raw")
+
+    def _sample(self, trainer: Trainer, module: StageModule, kind: str) -> None:
+        fps, seen = self.data.fps[0], module.samples_seen
+        videos = module.generate(self.captions, self.data.bucket, fps, range(len(self.captions)))
+        for number, video in enumerate(videos.cpu().numpy()):
+            write_mp4(self.folder / f"{seen:09d}-{number}{kind}.mp4", video, fps)
+            _show(trainer, f"videos{kind}/{self.captions[number]}", gif(video, fps), video.shape, seen)
 
 
 def _show(trainer: Trainer, tag: str, animation: bytes, shape: tuple[int, ...], step: int) -> None:
