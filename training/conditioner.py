@@ -100,14 +100,16 @@ class Conditioner:
         drawn = sampling_draw(self.told.given, (frames.shape[2], frames.shape[3]), generators)
         return self._with_given(conditions, frames, drawn, num_latents)
 
-    def of_nothing(self, latents: Tensor) -> Conditions:
-        """Conditions of the right shapes, on the CPU.
+    def of_nothing(self, latents: Tensor, text_shape: tuple[int, int] | None = None) -> Conditions:
+        """Zeros of the right shapes.
 
         Args:
-            latents: (B, T, C, h, w), of which frames are given too if the stage is given any.
+            latents: (B, T, C, h, w), on whatever device, of which frames are given too if the stage is given any.
+            text_shape: (L, D) of the features; those of the loaded encoder without.
         """
-        text = self.empty.cpu().expand(len(latents), -1, -1)
-        conditions = Conditions(text, torch.zeros(len(latents), len(self.told.micro)))
+        length, width = text_shape or self.empty.shape[1:]
+        text = latents.new_zeros(len(latents), length, width)
+        conditions = Conditions(text, latents.new_zeros(len(latents), len(self.told.micro)))
         if self.told.given is None:
             return conditions
         placed, is_given = self.told.given.place(self.told.given.of(latents), latents.shape[1])

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from shards.store import atomic_path, read_json, remove_temporaries, write_table
 from training.callbacks.checkpoints import PlainFile
+from training.callbacks.loggers import loggers_of
 from training.callbacks.watchers import Watchers
 from training.codec import LatentCodec
 from training.config import Stage
@@ -45,7 +45,7 @@ def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
             run.checkpoint.unlink(missing_ok=True)  # where the run that finished was killed before it did so
             screen.say(f"stage {run.stage} is finished: {run.ema_weights}; FORCE=1 trains it anew")
             return
-    trainer = stage.trainer(logger=TensorBoardLogger(run.folder, name="", version="tensorboard"), plugins=[PlainFile()])
+    trainer = stage.trainer(logger=loggers_of(run.folder, stage.watch.wandb), plugins=[PlainFile()])
     if not trainer.is_global_zero:
         screen.mute()
     for line in stage.data.describe():

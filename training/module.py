@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 import torch
@@ -125,21 +126,36 @@ class StageModule(LightningModule):
         if not self.skips_step:
             self.ema.update(self.denoiser)
 
-    def training_step(self, batch: Batch, _index: int) -> Tensor:
-        """Mean loss of the batch; each sample draws its noise from its own seed."""
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Notes when a batch has come, before it goes to the device: what was waited until then is for data."""
+        self.batch_came_s = monotonic()
+        return batch
+
+    def training_step(self, batch: Batch, _index: int) -> dict[str, Tensor]:
+        """Mean `loss` of the batch, and (B,) `losses` and noise levels `sigma` of its samples for those who look on;
+        each sample draws its noise from its own seed."""
         torch.manual_seed(int(batch.seeds[0]))  # of what draws by itself, such as dropout: it too repeats on resuming
         latents = self._latents(batch)  # (B, T, C, h, w)
         generators = _generators(batch)
         sigma, noise = self.objective.draw(_one(latents), generators)
         conditions = self.conditioner.of_batch(batch, latents.shape[1], generators, learning=True)
         sigma, noise = sigma.to(self.device), noise.to(self.device)
-        return self.objective.loss(self.denoiser, latents, sigma, noise, conditions).mean()
+        losses = self.objective.loss(self.denoiser, latents, sigma, noise, conditions)  # (B,)
+        return {"loss": losses.mean(), "losses": losses.detach(), "sigma": sigma}
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
         """Within the block the denoiser has the averaged weights and does not learn; precision is that of training."""
         self.denoiser.eval()
         with self.ema.swapped(self.denoiser), self.trainer.precision_plugin.forward_context(), torch.no_grad():
+            yield
+        self.denoiser.train()
+
+    @contextmanager
+    def unaveraged(self) -> Iterator[None]:
+        """As `averaged`, with the weights of the last step."""
+        self.denoiser.eval()
+        with self.trainer.precision_plugin.forward_context(), torch.no_grad():
             yield
         self.denoiser.train()
 

@@ -1,6 +1,7 @@
 """What a person sees while a stage trains: a bar in samples on a terminal, a line now and then elsewhere."""
 
 import time
+from datetime import timedelta
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -26,7 +27,7 @@ class Screen:
 
     def begin(self, name: str, total: int, done: int) -> None:
         """Starts to follow a stage of `total` samples of which `done` lie behind."""
-        self._name, self._total = name, total
+        self._name, self._total, self._begun = name, total, (time.monotonic(), done)
         if self._console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
             self._bars = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self._console)
@@ -40,7 +41,15 @@ class Screen:
             self._bars.update(self._task, completed=done, words=counted)
         elif time.monotonic() - self._said > LINE_EVERY_S:
             self._said = time.monotonic()
-            self.say(f"{self._name}: {counted}")
+            self.say(f"{self._name}: {counted}{self._left(done)}")
+
+    def _left(self, done: int) -> str:
+        """At the pace since the begin, as the bar tells it too."""
+        then, before = self._begun
+        if done <= before:
+            return ""
+        seconds = (self._total - done) * (self._said - then) / (done - before)
+        return f", {timedelta(seconds=round(seconds))} left"
 
     def end(self) -> None:
         """Takes the bar away."""

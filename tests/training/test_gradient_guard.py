@@ -26,8 +26,8 @@ def spoil(monkeypatch, steps, factor):
     training_step = StageModule.training_step
 
     def spoilt(module, batch, index):
-        loss = training_step(module, batch, index)
-        return loss * factor if module.trainer.global_step in steps else loss
+        step = training_step(module, batch, index)
+        return step | {"loss": step["loss"] * (factor if module.trainer.global_step in steps else 1)}
 
     monkeypatch.setattr(StageModule, "training_step", spoilt)
 

@@ -75,7 +75,7 @@ def test_the_loss_is_that_of_training_from_pixels(tiny, name):
         assert encoded.features is not None
         torch.testing.assert_close(encoded.features.float(), model.text.encode(seen.captions), rtol=1e-3, atol=1e-3)
         rounded = replace(seen, frames=of_pixels.half(), features=model.text.encode(seen.captions).half())
-        losses.append([model.training_step(batch, 0).item() for batch in (seen, encoded, rounded)])
+        losses.append([model.training_step(batch, 0)["loss"].item() for batch in (seen, encoded, rounded)])
     ours, theirs, as_rounded = np.array(losses).T
     np.testing.assert_allclose(theirs, as_rounded, rtol=1e-4)
     np.testing.assert_allclose(theirs, ours, rtol=1e-2)

@@ -25,14 +25,18 @@ def screen_on(terminal=False):
     return Screen(console), file.getvalue
 
 
-def test_every_look_is_a_line_with_counts_when_time_is_up(monkeypatch):
+def test_every_look_is_a_line_with_counts_when_time_is_up(monkeypatch, clock):
     monkeypatch.setattr(module, "LINE_EVERY_S", -1.0)
     screen, written = screen_on()
     screen.begin("stage 2", 12000, 4000)
     assert written() == ""
-    screen.follow(4800, "loss 0.5000")
+    clock.s += 100.0
+    screen.follow(4800, "loss 0.5000")  # 8 a second
     screen.follow(12000, "loss 0.4000")
-    lines = ["stage 2: 4,800 of 12,000 samples, loss 0.5000", "stage 2: 12,000 of 12,000 samples, loss 0.4000"]
+    lines = [
+        "stage 2: 4,800 of 12,000 samples, loss 0.5000, 0:15:00 left",
+        "stage 2: 12,000 of 12,000 samples, loss 0.4000, 0:00:00 left",
+    ]
     assert written().splitlines() == lines
     screen.end()
     screen.end()

@@ -34,6 +34,6 @@ class Look(Callback):
 
 
 def log(trainer: Trainer, module: StageModule, numbers: Mapping[str, float]) -> None:
-    """Writes numbers to TensorBoard over samples seen."""
-    if trainer.logger:
-        trainer.logger.log_metrics(dict(numbers), step=module.samples_seen)
+    """Writes numbers to all loggers over samples seen."""
+    for logger in trainer.loggers:
+        logger.log_metrics(dict(numbers), step=module.samples_seen)

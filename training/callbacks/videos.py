@@ -19,7 +19,7 @@ from training.stream import Batch
 
 @dataclass
 class Videos(Look):
-    """Samples videos of fixed captions from fixed noise, to files and to TensorBoard.
+    """Samples videos of fixed captions from fixed noise, of averaged and of raw weights: files and TensorBoard.
 
     A stage that is given frames takes captions and frames of as many held-out samples instead.
     """
@@ -32,14 +32,11 @@ class Videos(Look):
     def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, outputs: Any, batch: Any, batch_idx: int):  # type: ignore[override]
         """Samples when it is time; the first rank does it."""
         if self.captions and trainer.is_global_zero and self.is_due(pl_module, batch_idx, self.every):
-            fps, (captions, given) = self.data.fps[0], self._wanted(pl_module)
-            if not captions:
-                return
+            captions, given = self._wanted(pl_module)
             with pl_module.averaged():
-                videos = pl_module.generate(captions, self.data.bucket, fps, range(len(captions)), given)
-            for number, video in enumerate(videos.cpu().numpy()):
-                write_mp4(self.folder / f"{pl_module.samples_seen:09d}-{number}.mp4", video, fps)
-                _show(trainer, f"videos/{captions[number]}", gif(video, fps), video.shape, pl_module.samples_seen)
+                self._sample(trainer, pl_module, captions, given, "")
+            with pl_module.unaveraged():
+                self._sample(trainer, pl_module, captions, given, "-raw")
 
     def _wanted(self, module: StageModule) -> tuple[Sequence[str], Tensor | None]:
         """Captions, and the frames (B, K, H, W, 3) that are given with them."""
@@ -50,6 +47,17 @@ class Videos(Look):
         if batch is None:
             return [], None
         return batch.captions[: len(self.captions)], given.of(batch.frames[: len(self.captions)])
+
+    def _sample(
+        self, trainer: Trainer, module: StageModule, captions: Sequence[str], given: Tensor | None, kind: str
+    ) -> None:
+        if not captions:
+            return
+        fps, seen = self.data.fps[0], module.samples_seen
+        videos = module.generate(captions, self.data.bucket, fps, range(len(captions)), given)
+        for number, video in enumerate(videos.cpu().numpy()):
+            write_mp4(self.folder / f"{seen:09d}-{number}{kind}.mp4", video, fps)
+            _show(trainer, f"videos{kind}/{captions[number]}", gif(video, fps), video.shape, seen)
 
 
 def _is_of(batch: Batch, bucket: Bucket) -> bool:

@@ -1,6 +1,7 @@
 """All that looks at a stage, in the order in which it does."""
 
 from training.callbacks.checkpoints import Checkpoints
+from training.callbacks.clock import Clock
 from training.callbacks.failures import Failures
 from training.callbacks.guard import GradientGuard
 from training.callbacks.held_out import HeldOutLoss
@@ -21,13 +22,15 @@ class Watchers:
             run.folder / "skipped_steps.json", screen, watch.max_skipped_steps, watch.max_gradient_ratio
         )
         self.held_out = HeldOutLoss(total, watch.held_out_every, data, screen)
+        clock = Clock()
         self.in_order = [
             self.guard,
-            Numbers(total, watch.numbers_every, screen, f"stage {run.stage}", self.guard),
+            Numbers(
+                total, watch.numbers_every, screen, f"stage {run.stage}", self.guard, clock, data, watch.peak_tflops
+            ),
             self.failures,
             self.held_out,
             Videos(total, watch.videos_every, watch.captions, data, run.folder / "videos"),
-            Checkpoints(
-                total, watch.checkpoint_every, run.checkpoint, screen
-            ),  # last: it saves the state of the others
+            Checkpoints(total, watch.checkpoint_every, run.checkpoint, screen),  # it saves the state of the others
+            clock,  # last: time until it is not of the steps
         ]
