@@ -3,11 +3,14 @@
 Owns their meaning and the dropout that makes guidance possible; embedding the numbers is the denoiser's.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+REQUIRED, OPTIONAL, NONE = "required", "optional", "none"
 FPS, MOTION, SCORE, ZERO = "fps", "motion_bucket", "scores.", "zero"
 
 
@@ -66,14 +69,23 @@ class Conditioning:
 
     micro: tuple[Micro, ...] = ()
     """In the order in which the denoiser embeds them."""
-    captions: bool = True
-    """False trains without captions, on sets that have none; sampling then ignores its caption."""
+    captions: Literal["required", "optional", "none"] | bool = OPTIONAL
+    """`optional`: samples without a caption train unconditionally, with the empty one; `required`, or true: they are
+    skipped; `none`, or false: no caption is used, and sampling ignores its own. A set without
+    any needs `none`."""
     text_dropout: float = 0.15
     """Share of samples whose caption is replaced by the empty one (classifier-free guidance; SVD, appendix D)."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.captions, bool):
+            object.__setattr__(self, "captions", REQUIRED if self.captions else NONE)
         if not 0 <= self.text_dropout < 1:
             raise ValueError(f"text_dropout is a share, 0 <= share < 1, not {self.text_dropout}")
+
+    @property
+    def uses_captions(self) -> bool:
+        """Whether the caption is any of the conditions."""
+        return self.captions != NONE
 
     @property
     def scores(self) -> tuple[str, ...]:
@@ -99,6 +111,12 @@ class Conditions:
 def without_text(conditions: Conditions, empty: Tensor) -> Conditions:
     """The same numbers with the features of the empty caption, (1, L, D)."""
     return Conditions(empty.expand_as(conditions.text), conditions.micro)
+
+
+def unconditional(captions: Sequence[str], dropped: Tensor | None = None) -> Tensor:
+    """Which samples have the empty caption's features: (B,) bool, those marked by `dropped` and those without one."""
+    without = torch.tensor([not caption for caption in captions])
+    return without if dropped is None else without | dropped.cpu()
 
 
 def drop_text(text: Tensor, empty: Tensor, dropped: Tensor) -> Tensor:

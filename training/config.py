@@ -27,6 +27,7 @@ ABOUT_RUNNING = (
     "data.latents",
     "data.num_held_out",
     "data.max_failed",
+    "data.sampling_fps",
     "model.sampler",
     "model.guidance",
     "model.codec.init_args.batch_size",
@@ -122,7 +123,7 @@ class Stage:
 
     def latent_facts(self) -> dict[str, Any]:
         """What decides the latents and text features of the stage's samples."""
-        return facts(self.model.codec, self.model.text, self.settings(), self.data.latent_bucket, self.data.fps)
+        return facts(self.model.codec, self.model.text, self.settings(), self.data.latent_bucket, self.data.rates)
 
     def ranks(self) -> tuple[int, int]:
         """Ranks, and batches that each accumulates, as configured; ranks that only the machine tells count as one."""

@@ -13,6 +13,7 @@ from shards.order import token_batch_sizes
 from shards.places import Place
 from shards.reader import ShardSet
 from training.bucket import Bucket
+from training.caption_draw import CaptionDraw
 from training.clips import ClipSource
 from training.conditioning import Conditioning
 from training.data_plan import describe_bucket, describe_source, refuse_small
@@ -20,6 +21,7 @@ from training.global_batch import accumulated_batches
 from training.latent_set import LatentSet, manifest_hash
 from training.latents import LatentSource
 from training.packed import check_packed, packed_folder
+from training.rates import Rates
 from training.stream import Batch, Positions, Stream
 
 TRAIN, VAL = SPLITS
@@ -35,7 +37,10 @@ class StageData(LightningDataModule):
         set: str = "pretrain",
         mixture: dict[str, int] | None = None,
         latents: str | None = None,
-        fps: tuple[float, ...] = (8.0,),
+        fps: tuple[float, ...] | None = (8.0,),
+        strides: tuple[int, ...] | None = None,
+        sampling_fps: float | None = None,
+        caption_weights: dict[str, float] | None = None,
         batch_size: int | None = None,
         tokens_per_batch: int | None = None,
         global_batch: int | None = None,
@@ -56,6 +61,11 @@ class StageData(LightningDataModule):
             latents: folder of latent sets that `python -m training encode` made of these packed sets; they are read in
                 place of the videos. Of the packed sets their manifests are still needed.
             fps: frames a second at which clips are read; a sample draws one of those that it is long enough for.
+            strides: in place of `fps`, which is null then: every s-th frame of a clip at its own rate is read, from a
+                whole frame on; the model is told the rate of the frames that it sees.
+            sampling_fps: frames a second of videos that are sampled; the first of `fps`, and with strides to be told.
+            caption_weights: how often captions of each source are drawn, as in {coca: 0.5, llm: 0.25}; see
+                `CaptionDraw`. Without it each caption of a sample is drawn alike.
             batch_size: samples a step and device.
             tokens_per_batch: in place of `batch_size`: as many samples a step and device as have at most so many
                 tokens; a token is one place in the latents' frames x height x width.
@@ -67,8 +77,12 @@ class StageData(LightningDataModule):
             seed: of the order, of windows, captions and noise.
         """
         super().__init__()
-        if not fps or min(fps) <= 0:
-            raise ValueError(f"data.fps holds at least one rate above 0, not {list(fps)}")
+        if not fps and not strides:
+            raise ValueError("one of data.fps and data.strides holds at least one number")
+        self.rates, self.captions = Rates(fps or (), strides or ()), CaptionDraw(caption_weights or {})
+        self.sampling_fps = sampling_fps if sampling_fps is not None else (fps or (0.0,))[0]
+        if not self.sampling_fps > 0:
+            raise ValueError("data.sampling_fps, the rate of sampled videos, is above 0, and told where strides are")
         if not buckets:
             raise ValueError("data.buckets names no bucket")
         if (batch_size is None) == (tokens_per_batch is None) or min(batch_size or 1, tokens_per_batch or 1) < 1:
@@ -77,7 +91,7 @@ class StageData(LightningDataModule):
             raise ValueError(f"data.global_batch is a number of samples above 0, not {global_batch}")
         self.global_batch = global_batch
         self.shards, self.set, self.mixture, self.latents = shards, set, mixture or {set: 1}, latents
-        self.buckets, self.fps, self.batch_size, self.tokens_per_batch = buckets, fps, batch_size, tokens_per_batch
+        self.buckets, self.batch_size, self.tokens_per_batch = buckets, batch_size, tokens_per_batch
         self.num_held_out, self.max_failed, self.workers, self.seed = num_held_out, max_failed, workers, seed
         self.num_steps, self.batches_per_step = 0, 1
 
@@ -189,10 +203,10 @@ class StageData(LightningDataModule):
     def _source(
         self, folder: Place, split: str, latents: Mapping[Place, LatentSet], conditioning: Conditioning
     ) -> ClipSource:
-        told, caption = (self.buckets, self.fps, conditioning), conditioning.captions
+        told = self.buckets, self.rates, conditioning
         if found := latents.get(folder):
-            return LatentSource(ShardSet(found.folder / split), *told, found.num_windows, caption=caption)
-        return ClipSource(ShardSet(folder / split), *told, caption=caption)
+            return LatentSource(ShardSet(found.folder / split), *told, found.num_windows, captions=self.captions)
+        return ClipSource(ShardSet(folder / split), *told, self.captions)
 
     @property
     def skipped(self) -> pa.Table:

@@ -13,8 +13,11 @@ def describe_source(source: Source) -> str:
     skipped = source.plan.counts
     reasons = ", ".join(f"{count} {reason}" for reason, count in skipped.items())
     total = len(source) + sum(skipped.values())
-    return f"{source.name}: {total} samples = {len(source)} usable + {total - len(source)} skipped" + (
-        f" ({reasons})" if reasons else ""
+    without = source.plan.num_unconditional
+    return (
+        f"{source.name}: {total} samples = {len(source)} usable + {total - len(source)} skipped"
+        + (f" ({reasons})" if reasons else "")
+        + (f"; {without} without a caption train unconditionally" if without else "")
     )
 
 
@@ -45,6 +48,6 @@ def refuse_small(stream: Stream, buckets: Sequence[Bucket], global_batch: int) -
         for bucket, count in zip(buckets, order.num_samples.tolist(), strict=True):
             if 0 < count < global_batch:
                 raise ValueError(
-                    f"{source.name} has {count:,} samples of bucket {bucket}, and data.global_batch wants {global_batch:,} "
-                    "a step: lower it, or take the bucket out of data.buckets"
+                    f"{source.name} has {count:,} samples of bucket {bucket}, and data.global_batch wants "
+                    f"{global_batch:,} a step: lower it, or take the bucket out of data.buckets"
                 )

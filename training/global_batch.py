@@ -12,16 +12,16 @@ def accumulated_batches(global_batch: int, ranks: int, most: int) -> int:
         most: samples that a batch may have; above 0.
 
     Raises:
-        ValueError: they cannot be shared out equally, or only in batches less than half as large as they might be; names
-            the nearest numbers that can.
+        ValueError: they cannot be shared out equally, or only in batches less than half as large as they might be;
+            names the nearest numbers that can.
     """
     if found := _divided(global_batch, ranks, most):
         return found
     below = next((n for n in range(global_batch - 1, 0, -1) if _divided(n, ranks, most)), None)
     above = next(n for n in range(global_batch + 1, global_batch + ranks * most + 1) if _divided(n, ranks, most))
     raise ValueError(
-        f"data.global_batch {global_batch} cannot be cut into equal batches of about {most} samples, as many as fit, on "
-        f"each of {ranks} {'rank' if ranks == 1 else 'ranks'}; "
+        f"data.global_batch {global_batch} cannot be cut into equal batches of about {most} samples, as many as fit, "
+        f"on each of {ranks} {'rank' if ranks == 1 else 'ranks'}; "
         + (f"{below} and {above} can" if below else f"{above} can")
     )
 

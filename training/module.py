@@ -10,7 +10,7 @@ from torch import Tensor
 
 from training.bucket import Bucket
 from training.codec import LatentCodec
-from training.conditioning import Conditioning, Conditions, drop_text, without_text
+from training.conditioning import Conditioning, Conditions, drop_text, unconditional, without_text
 from training.denoisers.denoiser import Denoiser
 from training.ema import Ema
 from training.guidance import Guidance, guided
@@ -169,12 +169,12 @@ class StageModule(LightningModule):
             dropped: (B,) bool, captions to leave out; None leaves out none.
             features: (B, L, D) of the captions, where they were computed before.
         """
-        if features is None or not self.conditioning.captions:
-            text = self.text.encode(captions if self.conditioning.captions else [""] * len(captions))  # (B, L, D)
+        used = self.conditioning.uses_captions
+        if features is None or not used:
+            text = self.text.encode(captions if used else [""] * len(captions))  # (B, L, D)
         else:
             text = features.float()
-        if dropped is not None:
-            text = drop_text(text, self.empty, dropped.to(text.device))
+        text = drop_text(text, self.empty, unconditional(captions, dropped).to(text.device))
         return Conditions(text, micro.to(text.device))
 
     @torch.no_grad()

@@ -42,8 +42,7 @@ def _sizes(stage: Stage) -> Iterator[str]:
     tokens = stage.tokens()
     for bucket, one, size in zip(stage.data.buckets, tokens, stage.data.batch_sizes(tokens), strict=True):
         shape = stage.model.codec.shape(bucket.num_frames, bucket.height, bucket.width)
-        rates = " or ".join(map("{:g}".format, stage.data.fps))
-        frames = "1 frame" if bucket.is_image else f"{bucket.num_frames} frames at {rates} a second"
+        frames = "1 frame" if bucket.is_image else f"{bucket.num_frames} frames {stage.data.rates}"
         yield (
             f"{frames}, {bucket.width}x{bucket.height} px; latents (T, C, h, w) = {shape}, {one:,} tokens; "
             + (f"batches of {size:,}" if stage.data.global_batch is None else f"at most {size:,} at once")

@@ -13,10 +13,12 @@ from test_latents import DEMO
 from test_stream import Numbered
 from tiny_recipe import TinyRecipe
 
+from shards.reader import ShardSet
 from shards.store import write_json
 from training.__main__ import main
 from training.callbacks.checkpoints import Checkpoints
 from training.global_batch import accumulated_batches
+from training.module import StageModule
 from training.stream import Positions, Stream
 
 # The demo's autoencoder and size: in tinier networks normalisation over a few numbers makes rounding large.
@@ -71,6 +73,7 @@ def tiny(tmp_path):
         clips = [clip_of(number, np.stack(noise_scene(number, 4, 4.0, (96, 64)))) for number in numbers]
         put_set(recipe.shards / "pretrain" / split, clips)
     write_json(recipe.shards / "pretrain" / "manifest.json", {})
+    recipe.keys = ShardSet(recipe.shards / "pretrain" / "train").keys
     return recipe
 
 
@@ -128,22 +131,23 @@ def test_accumulation_follows_from_the_budget_and_changes_nothing(tiny, whole, t
 def test_a_run_goes_on_with_another_accumulation_at_the_very_sample(
     tiny, whole, tmp_path, monkeypatch, break_at, before, after
 ):
-    read, seen = Stream.__getitem__, []
+    seen, learn = [], StageModule.training_step
 
-    def noted(self, position):
-        batch = read(self, position)
-        seen.append((position // self.parts, set(batch.keys)))
-        return batch
+    def noted(self, batch, index):
+        seen.append((self.trainer.global_step, set(batch.keys)))
+        return learn(self, batch, index)
 
-    monkeypatch.setattr(Stream, "__getitem__", noted)
+    monkeypatch.setattr(StageModule, "training_step", noted)
     tiny.runs = tmp_path / "broken"
     break_at(12)  # three steps: no multiple of the accumulated batches after it
     assert main(tiny.train("1", *STEPS_OF_4, "--data.batch_size", before)) == 1
     break_at(None)
     assert main(tiny.train("1", *STEPS_OF_4, "--data.batch_size", after)) == 0
     assert_same(tiny, whole)
+    whole_steps = Stream([Numbered("a", 6)], [4], 0)
     steps = [set().union(*(keys for step, keys in seen if step == number)) for number in range(4)]
-    assert [len(keys) for keys in steps] == [4] * 4 and sum(len(keys) for _, keys in seen) == 16
+    wanted = [{tiny.keys[int(key[1:])] for key in whole_steps[number].keys} for number in range(4)]
+    assert steps == wanted and sum(len(keys) for _, keys in seen) == 16
 
 
 def test_what_cuts_a_step_may_change_and_what_fixes_it_may_not(tiny, whole, capsys):

@@ -25,7 +25,7 @@ class Videos(Look):
     def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, outputs: Any, batch: Any, batch_idx: int):  # type: ignore[override]
         """Samples when it is time; the first rank does it."""
         if self.captions and trainer.is_global_zero and self.is_due(pl_module, batch_idx, self.every):
-            fps = self.data.fps[0]
+            fps = self.data.sampling_fps
             with pl_module.averaged():
                 videos = pl_module.generate(self.captions, self.data.bucket, fps, range(len(self.captions)))
             for number, video in enumerate(videos.cpu().numpy()):
