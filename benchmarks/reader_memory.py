@@ -53,9 +53,10 @@ def with_trainer(folder: Path) -> Iterator[int]:
     from training.bucket import Bucket
     from training.clips import ClipSource
     from training.conditioning import Conditioning
+    from training.rates import Rates
     from training.stream import Positions, Stream
 
-    source = ClipSource(ShardSet(folder), [Bucket(NUM_FRAMES, 64, 96)], [24.0], Conditioning())
+    source = ClipSource(ShardSet(folder), [Bucket(NUM_FRAMES, 64, 96)], Rates([24.0]), Conditioning())
     positions = Positions(start=0, num_batches=10**9, rank=0, world_size=1)
     stream = Stream([source], [BATCH], seed=0)
     loader = DataLoader(stream, batch_size=None, sampler=positions, num_workers=WORKERS, collate_fn=_as_it_is)

@@ -13,10 +13,14 @@ from torch import Tensor
 from shards.reader import ShardSet
 from shards.sample import Sample
 from training.bucket import Bucket
+from training.caption_draw import CaptionDraw, texts_of
 from training.conditioning import Conditioning
 from training.decode import shown
-from training.sample_plan import Needs, fits, plan_samples
+from training.rates import Rates
+from training.sample_plan import Needs, plan_samples
 from training.sources import Example, Source, uniforms
+
+ANY_CAPTION = CaptionDraw()
 
 
 class ClipSource(Source):
@@ -26,29 +30,30 @@ class ClipSource(Source):
         self,
         shards: ShardSet,
         buckets: Sequence[Bucket],
-        fps: Sequence[float],
+        rates: Rates,
         conditioning: Conditioning,
+        captions: CaptionDraw = ANY_CAPTION,
         name: str = "",
-        caption: bool = True,
     ) -> None:
         """Plans; reads no sample.
 
         Args:
             shards: the set.
             buckets: frames and size of an example; a sample is always seen in the same one.
-            fps: frames a second to take frames at; each time one of those that fit the clip is drawn.
-            conditioning: its scores are needed, but for pictures, whose numbers are all 0.
+            rates: to take frames at; each time one of those that fit the clip is drawn.
+            conditioning: its scores are needed, but for pictures, whose numbers are all 0; a caption if it says so.
+            captions: which of its captions a sample is shown with.
             name: of the set in messages; its folder by default.
-            caption: whether a sample needs a caption.
 
         Raises:
             ValueError: no sample has what is conditioned on, or nothing is usable.
         """
         self.name = name or str(shards.folder)
         self._buckets, self._shards, self._conditioning = list(buckets), shards, conditioning
-        self._rates = np.asarray(fps, np.float64)
-        needs = Needs(caption, conditioning.scores, conditioning.motion_bucket)
-        self.plan = plan_samples(shards.index, buckets, fps, needs, self.name)
+        self._rates, self._captions = rates, captions
+        told = str(conditioning.captions), tuple(captions.weights)
+        needs = Needs(*told, conditioning.scores, conditioning.motion_bucket)
+        self.plan = plan_samples(shards.index, buckets, rates, needs, self.name)
 
     @property
     def stretches(self) -> np.ndarray:
@@ -73,15 +78,16 @@ class ClipSource(Source):
             raise ValueError(f"is not in its shard: {error}") from error
         row, bucket = sample.meta, self._buckets[int(self.plan.buckets[i])]
         fps, times = window(bucket, self._rates, row, of_rate, self._start(of_start))
-        texts = texts_of(row)
-        chosen = int(of_caption * len(texts))
+        chosen = self._captions.number(row, of_caption)
         frames, features = self._seen(sample, row, bucket, fps, times, chosen)
-        return Example(row["key"], frames, texts[chosen] if texts else "", self._micro(bucket, fps, row), features)
+        caption = texts_of(row)[chosen] if chosen >= 0 else ""
+        return Example(row["key"], frames, caption, self._micro(bucket, fps, row), features)
 
     def _seen(
         self, sample: Sample, row: dict, bucket: Bucket, fps: float, times: np.ndarray, chosen: int
     ) -> tuple[Tensor, Tensor | None]:
-        """The frames shown at these seconds, and the features of a caption by its number if the sample holds them."""
+        """The frames shown at these seconds, and the features of a caption by its number (-1: none) if the sample holds
+        them."""
         return torch.from_numpy(shown(sample, times, bucket)), None
 
     def _start(self, of_start: float) -> float:
@@ -95,12 +101,12 @@ class ClipSource(Source):
         return tuple(micro.of_clip(fps, scores, motion_bucket) for micro in self._conditioning.micro)
 
 
-def window(bucket: Bucket, rates: np.ndarray, row: dict, of_rate: float, of_start: float) -> tuple[float, np.ndarray]:
+def window(bucket: Bucket, rates: Rates, row: dict, of_rate: float, of_start: float) -> tuple[float, np.ndarray]:
     """Which frames of a clip are seen.
 
     Args:
         bucket: how many.
-        rates: (C,) float64, wanted frames a second; at least one fits the clip.
+        rates: at least one fits the clip.
         row: `num_frames` and `fps` of the clip; fps null of a picture.
         of_rate: 0 <= number < 1 that chooses among the rates that fit.
         of_start: 0 <= number < 1 that chooses the start among all that leave room.
@@ -111,22 +117,6 @@ def window(bucket: Bucket, rates: np.ndarray, row: dict, of_rate: float, of_star
     if bucket.is_image:
         lasts_s = row["num_frames"] / row["fps"] if row["fps"] else 0.0
         return 0.0, np.array([of_start * lasts_s])
-    fitting = fitting_rates(bucket, rates, row)
+    fitting = rates.fitting(bucket.num_frames, row)
     fps = float(fitting[int(of_rate * len(fitting))])
-    offsets = np.arange(bucket.num_frames) / fps
-    room_s = max(0.0, (row["num_frames"] - 1) / row["fps"] - offsets[-1])
-    return fps, of_start * room_s + offsets
-
-
-def fitting_rates(bucket: Bucket, rates: np.ndarray, row: dict) -> np.ndarray:
-    """Those of the rates (C,) that a clip, told by its `num_frames` and `fps`, can be seen at."""
-    return rates[fits(bucket, rates, np.array([row["num_frames"]]), np.array([row["fps"]]))[0]]
-
-
-def texts_of(row: dict) -> list[str]:
-    """The captions of a sample that are drawn from: those that are not blank.
-
-    Args:
-        row: of `shards.schema.INDEX`.
-    """
-    return [caption["text"] for caption in row["captions"] or [] if (caption["text"] or "").strip()]
+    return fps, rates.times(bucket.num_frames, fps, row, of_start)

@@ -49,10 +49,11 @@ class Conditioner:
         self.empty = torch.zeros_like(self._image_encoder.encode(seen))  # what SVD's release takes for no image
 
     def features(self, captions: Sequence[str], computed: Tensor | None = None) -> Tensor:
-        """Features of captions, (B, L, D); those that were computed before are taken."""
-        if not self.told.captions:
-            return self._text.encode([""] * len(captions))
-        return self._text.encode(captions) if computed is None else computed.float()
+        """Features of captions, (B, L, D); those that were computed before are taken. No caption has `empty`."""
+        if not self.told.uses_captions:
+            return self.empty.expand(len(captions), -1, -1)
+        text = self._text.encode(captions) if computed is None else computed.float()  # (B, L, D)
+        return leave_out_text(text, self.empty, torch.tensor([not caption for caption in captions]))
 
     @torch.no_grad()
     def of_batch(self, batch: Batch, num_latents: int, generators: Generators, learning: bool) -> Conditions:

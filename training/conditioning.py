@@ -4,12 +4,14 @@ Owns their meaning and the dropout that makes guidance possible; embedding the n
 """
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from training.given import Given
 
+REQUIRED, OPTIONAL, NONE = "required", "optional", "none"
 FPS, MOTION, SCORE, NOISE, ZERO = "fps", "motion_bucket", "scores.", "noise", "zero"
 
 
@@ -73,8 +75,10 @@ class Conditioning:
 
     micro: tuple[Micro, ...] = ()
     """In the order in which the denoiser embeds them."""
-    captions: bool = True
-    """False trains without captions, on sets that have none; sampling then ignores its caption."""
+    captions: Literal["required", "optional", "none"] | bool = OPTIONAL
+    """`optional`: samples without a caption train unconditionally, with the empty one; `required`, or true: they are
+    skipped; `none`, or false: no caption is used, and sampling ignores its own. A set without
+    any needs `none`."""
     text_dropout: float = 0.15
     """Share of samples whose caption is replaced by the empty one (classifier-free guidance; SVD, appendix D)."""
     given: Given | None = None
@@ -83,8 +87,15 @@ class Conditioning:
     def __post_init__(self) -> None:
         if self.given is None and any(micro.source == NOISE for micro in self.micro):
             raise ValueError("micro-conditioning on `noise` is on that of given frames: set conditioning.given")
+        if isinstance(self.captions, bool):
+            object.__setattr__(self, "captions", REQUIRED if self.captions else NONE)
         if not 0 <= self.text_dropout < 1:
             raise ValueError(f"text_dropout is a share, 0 <= share < 1, not {self.text_dropout}")
+
+    @property
+    def uses_captions(self) -> bool:
+        """Whether the caption is any of the conditions."""
+        return self.captions != NONE
 
     @property
     def scores(self) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ ABOUT_RUNNING = (
     "data.latents",
     "data.num_held_out",
     "data.max_failed",
+    "data.sampling_fps",
     "model.sampler",
     "model.guidance",
     "model.codec.init_args.batch_size",
@@ -35,6 +36,7 @@ ABOUT_RUNNING = (
 )
 OF_THE_TRAINER = ("gradient_clip_algorithm", "gradient_clip_val", "precision")
 RANKS = ("devices", "num_nodes", "accumulate_grad_batches")  # of which only the product counts
+OF_GLOBAL_BATCH = ("data.batch_size", "data.tokens_per_batch")  # they only cut what `data.global_batch` has fixed
 
 
 for _name in ("lightning.pytorch", "lightning.fabric"):  # hints of theirs; what matters here is said by us
@@ -123,11 +125,13 @@ class Stage:
 
     def latent_facts(self) -> dict[str, Any]:
         """What decides the latents and text features of the stage's samples."""
-        return facts(self.model.codec, self.model.text, self.settings(), self.data.latent_bucket, self.data.fps)
+        return facts(self.model.codec, self.model.text, self.settings(), self.data.latent_bucket, self.data.rates)
 
-    def batches_per_step(self) -> int:
-        """Batches of a step over all ranks, as configured; ranks that only the machine tells count as one."""
-        return prod(max(number, 1) if isinstance(number, int) else 1 for number in _ranks_told(self.cli.config.trainer))
+    def ranks(self) -> tuple[int, int]:
+        """Ranks, and batches that each accumulates, as configured; ranks that only the machine tells count as one."""
+        told = (max(each, 1) if isinstance(each, int) else 1 for each in _ranks_told(self.cli.config.trainer))
+        devices, num_nodes, accumulated = told
+        return devices * num_nodes, accumulated
 
     def num_steps(self) -> int:
         """Steps of the stage: as many as see at most `num_samples`.
@@ -198,10 +202,14 @@ class Stage:
     def settings(self) -> dict[str, Any]:
         """All settings that decide the weights, flat: key to value."""
         whole = yaml.safe_load(self.to_yaml())
-        trainer = {key: whole["trainer"][key] for key in OF_THE_TRAINER} | _ranks(whole["trainer"])
+        is_fixed = self.data.global_batch is not None
+        trainer = {key: whole["trainer"][key] for key in OF_THE_TRAINER} | (
+            {} if is_fixed else _ranks(whole["trainer"])
+        )
         kept = {key: whole[key] for key in ("seed_everything", "num_samples", "init_from", "model", "data")}
         flat = dict(_flat("", kept | {"trainer": trainer}))
-        return {key: value for key, value in flat.items() if not key.startswith(ABOUT_RUNNING)}
+        left_out = ABOUT_RUNNING + (OF_GLOBAL_BATCH if is_fixed else ())
+        return {key: value for key, value in flat.items() if not key.startswith(left_out)}
 
 
 def _ranks_told(trainer: Any) -> list[Any]:

@@ -13,12 +13,15 @@ from shards.order import token_batch_sizes
 from shards.places import Place
 from shards.reader import ShardSet
 from training.bucket import Bucket
+from training.caption_draw import CaptionDraw
 from training.clips import ClipSource
 from training.conditioning import Conditioning
-from training.data_plan import describe_bucket, describe_source
+from training.data_plan import describe_bucket, describe_source, refuse_small
+from training.global_batch import accumulated_batches
 from training.latent_set import LatentSet, manifest_hash
 from training.latents import LatentSource
 from training.packed import check_packed, packed_folder
+from training.rates import Rates
 from training.stream import Batch, Positions, Stream
 
 TRAIN, VAL = SPLITS
@@ -34,9 +37,13 @@ class StageData(LightningDataModule):
         set: str = "pretrain",
         mixture: dict[str, int] | None = None,
         latents: str | None = None,
-        fps: tuple[float, ...] = (8.0,),
+        fps: tuple[float, ...] | None = (8.0,),
+        strides: tuple[int, ...] | None = None,
+        sampling_fps: float | None = None,
+        caption_weights: dict[str, float] | None = None,
         batch_size: int | None = None,
         tokens_per_batch: int | None = None,
+        global_batch: int | None = None,
         num_held_out: int = 256,
         max_failed: int = 100,
         workers: int = 0,
@@ -54,23 +61,37 @@ class StageData(LightningDataModule):
             latents: folder of latent sets that `python -m training encode` made of these packed sets; they are read in
                 place of the videos. Of the packed sets their manifests are still needed.
             fps: frames a second at which clips are read; a sample draws one of those that it is long enough for.
+            strides: in place of `fps`, which is null then: every s-th frame of a clip at its own rate is read, from a
+                whole frame on; the model is told the rate of the frames that it sees.
+            sampling_fps: frames a second of videos that are sampled; the first of `fps`, and with strides to be told.
+            caption_weights: how often captions of each source are drawn, as in {coca: 0.5, llm: 0.25}; see
+                `CaptionDraw`. Without it each caption of a sample is drawn alike.
             batch_size: samples a step and device.
             tokens_per_batch: in place of `batch_size`: as many samples a step and device as have at most so many
                 tokens; a token is one place in the latents' frames x height x width.
+            global_batch: samples a step, all of one bucket, whatever the number of ranks; what fits a batch of the
+                bucket with most tokens then decides how many are accumulated. Without it a step is one batch a rank.
             num_held_out: at most so many samples of the set's `val` split make the held-out loss.
             max_failed: samples that a stage may find unreadable on its way; it stops at one more.
             workers: processes that read ahead; 0 reads in the training process.
             seed: of the order, of windows, captions and noise.
         """
         super().__init__()
-        if not fps or min(fps) <= 0:
-            raise ValueError(f"data.fps holds at least one rate above 0, not {list(fps)}")
+        if not fps and not strides:
+            raise ValueError("one of data.fps and data.strides holds at least one number")
+        self.rates, self.captions = Rates(fps or (), strides or ()), CaptionDraw(caption_weights or {})
+        self.sampling_fps = sampling_fps if sampling_fps is not None else (fps or (0.0,))[0]
+        if not self.sampling_fps > 0:
+            raise ValueError("data.sampling_fps, the rate of sampled videos, is above 0, and told where strides are")
         if not buckets:
             raise ValueError("data.buckets names no bucket")
         if (batch_size is None) == (tokens_per_batch is None) or min(batch_size or 1, tokens_per_batch or 1) < 1:
             raise ValueError("one of data.batch_size and data.tokens_per_batch is a number above 0, the other is null")
+        if global_batch is not None and global_batch < 1:
+            raise ValueError(f"data.global_batch is a number of samples above 0, not {global_batch}")
+        self.global_batch = global_batch
         self.shards, self.set, self.mixture, self.latents = shards, set, mixture or {set: 1}, latents
-        self.buckets, self.fps, self.batch_size, self.tokens_per_batch = buckets, fps, batch_size, tokens_per_batch
+        self.buckets, self.batch_size, self.tokens_per_batch = buckets, batch_size, tokens_per_batch
         self.num_held_out, self.max_failed, self.workers, self.seed = num_held_out, max_failed, workers, seed
         self.num_steps, self.batches_per_step = 0, 1
 
@@ -117,7 +138,7 @@ class StageData(LightningDataModule):
         return {folder: LatentSet(Path(self.latents) / folder.name) for folder in folders}
 
     def batch_sizes(self, tokens: Sequence[int]) -> list[int]:
-        """Samples of a batch by bucket.
+        """Samples by bucket of what a device takes at once; of a step's equal parts with `global_batch` at most.
 
         Args:
             tokens: of one sample, by bucket.
@@ -128,6 +149,31 @@ class StageData(LightningDataModule):
         if self.tokens_per_batch is None:
             return [self.batch_size or 1] * len(self.buckets)
         return token_batch_sizes(tokens, self.tokens_per_batch)
+
+    def accumulated(self, tokens: Sequence[int], ranks: int, accumulated: int) -> int:
+        """Batches that each rank accumulates for a step.
+
+        Args:
+            tokens: of one sample, by bucket.
+            ranks: that share a step.
+            accumulated: as the trainer is told; what counts without `global_batch`.
+
+        Raises:
+            ValueError: both are told, or `global_batch` cannot be cut into equal batches.
+        """
+        if self.global_batch is None:
+            return accumulated
+        if accumulated != 1:
+            raise ValueError("trainer.accumulate_grad_batches follows from data.global_batch: leave it at 1")
+        return accumulated_batches(self.global_batch, ranks, min(self.batch_sizes(tokens)))
+
+    def share_steps(self, ranks: int, accumulated: int) -> int:
+        """Settles in how many batches the samples of a step come, once the data is open; see `accumulated`."""
+        accumulated = self.accumulated(self.tokens, ranks, accumulated)
+        self.batches_per_step = ranks * accumulated
+        if self.global_batch is not None:
+            self.stream.parts = self.batches_per_step
+        return accumulated
 
     def open(self, conditioning: Conditioning, tokens: Sequence[int]) -> None:
         """Opens the sets and plans which samples the stage can use.
@@ -143,7 +189,11 @@ class StageData(LightningDataModule):
         self.tokens, latents, sizes = list(tokens), self.latent_sets(), self.batch_sizes(tokens)
         folders = [check_packed(self.shards, name) for name in self.mixture]
         sources = [self._source(folder, TRAIN, latents, conditioning) for folder in folders]
-        self.stream = Stream(sources, sizes, self.seed, list(self.mixture.values()))
+        steps = [self.global_batch] * len(sizes) if self.global_batch is not None else sizes
+        stream = Stream(sources, steps, self.seed, list(self.mixture.values()))
+        if self.global_batch is not None:
+            refuse_small(stream, self.buckets, self.global_batch)
+        self.stream = stream
         try:
             held_out = [self._source(check_packed(self.shards, self.set), VAL, latents, conditioning)]
             self.held_out, self._no_held_out = Stream(held_out, sizes, self.seed), ""
@@ -153,10 +203,10 @@ class StageData(LightningDataModule):
     def _source(
         self, folder: Place, split: str, latents: Mapping[Place, LatentSet], conditioning: Conditioning
     ) -> ClipSource:
-        told, caption = (self.buckets, self.fps, conditioning), conditioning.captions
+        told = self.buckets, self.rates, conditioning
         if found := latents.get(folder):
-            return LatentSource(ShardSet(found.folder / split), *told, found.num_windows, caption=caption)
-        return ClipSource(ShardSet(folder / split), *told, caption=caption)
+            return LatentSource(ShardSet(found.folder / split), *told, found.num_windows, captions=self.captions)
+        return ClipSource(ShardSet(folder / split), *told, self.captions)
 
     @property
     def skipped(self) -> pa.Table:
@@ -199,6 +249,9 @@ class StageData(LightningDataModule):
         trainer = self.trainer
         assert trainer is not None
         accumulated, done = trainer.accumulate_grad_batches, trainer.global_step
+        # Lightning counts batches; a run that goes on may have others to a step than the one that was broken off.
+        progress = trainer.fit_loop.epoch_loop.batch_progress.current
+        progress.increment_by(done * accumulated - progress.ready)
         positions = Positions(
             start=done * self.batches_per_step,
             num_batches=(self.num_steps - done) * accumulated,

@@ -1,8 +1,11 @@
 """What a stage would be shown, in words: a line for each set and each bucket of it."""
 
+from collections.abc import Sequence
+
 from shards.order import Order
 from training.bucket import Bucket
 from training.sources import Source
+from training.stream import Stream
 
 
 def describe_source(source: Source) -> str:
@@ -10,8 +13,11 @@ def describe_source(source: Source) -> str:
     skipped = source.plan.counts
     reasons = ", ".join(f"{count} {reason}" for reason, count in skipped.items())
     total = len(source) + sum(skipped.values())
-    return f"{source.name}: {total} samples = {len(source)} usable + {total - len(source)} skipped" + (
-        f" ({reasons})" if reasons else ""
+    without = source.plan.num_unconditional
+    return (
+        f"{source.name}: {total} samples = {len(source)} usable + {total - len(source)} skipped"
+        + (f" ({reasons})" if reasons else "")
+        + (f"; {without} without a caption train unconditionally" if without else "")
     )
 
 
@@ -30,3 +36,18 @@ def describe_bucket(bucket: Bucket, order: Order, number: int, tokens: int) -> s
     batches, rest = divmod(count, size)
     carried = f", {rest} carried on" if rest else ""
     return f"  bucket {bucket}: {count:,} samples, {batches:,} batches of {size}{carried}, {count * tokens:,} tokens"
+
+
+def refuse_small(stream: Stream, buckets: Sequence[Bucket], global_batch: int) -> None:
+    """Sees that every bucket has a step's samples.
+
+    Raises:
+        ValueError: an epoch of one has fewer; names it.
+    """
+    for source, order in zip(stream.sources, stream.orders, strict=True):
+        for bucket, count in zip(buckets, order.num_samples.tolist(), strict=True):
+            if 0 < count < global_batch:
+                raise ValueError(
+                    f"{source.name} has {count:,} samples of bucket {bucket}, and data.global_batch wants "
+                    f"{global_batch:,} a step: lower it, or take the bucket out of data.buckets"
+                )

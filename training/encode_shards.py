@@ -19,11 +19,14 @@ from shards.schema import from_rows
 from shards.store import write_table
 from shards.writer import index_path, write_shard
 from training.bucket import Bucket
-from training.clips import fitting_rates, texts_of, window
+from training.caption_draw import texts_of
+from training.clips import window
 from training.codec import LatentCodec
+from training.conditioning import NONE
 from training.data import StageData
 from training.decode import all_shown, shown
 from training.latents import fixed_start
+from training.rates import Rates
 from training.sample_plan import SKIPPED, Needs, Plan, plan_samples
 from training.text import TextEncoder
 
@@ -58,7 +61,7 @@ class ShardEncoder:
         bucket = data.latent_bucket
         every = Bucket(1, bucket.height, bucket.width)
         self._bucket = every if codec.frame_by_frame else bucket
-        windows = _Windows(bucket, np.asarray(data.fps, np.float64), num_windows)
+        windows = _Windows(bucket, data.rates, num_windows)
         self._seen = _EveryFrame(every) if codec.frame_by_frame else windows
 
     def encode(self, split: str, shards: ShardSet, folder: Path) -> Iterator[str]:
@@ -88,7 +91,7 @@ class ShardEncoder:
     def _plan(self, split: str, shards: ShardSet) -> tuple[set[int], dict[int, tuple[str, str, str]]]:
         """Numbers of the samples that can be encoded; key, reason and detail of each other one."""
         try:
-            plan = plan_samples(shards.index, [self._bucket], self._data.fps, Needs(caption=False), str(shards.folder))
+            plan = plan_samples(shards.index, [self._bucket], self._data.rates, Needs(NONE), str(shards.folder))
         except ValueError as error:
             if split == SPLITS[0]:
                 raise
@@ -170,11 +173,11 @@ class _Windows:
     """Frames uint8 (W, T, H, W, 3) of fixed windows: `num_windows` of each rate that fits, in the order of rates."""
 
     bucket: Bucket
-    rates: np.ndarray
+    rates: Rates
     num_windows: int
 
     def __call__(self, sample: Sample) -> tuple[Tensor, dict[str, Tensor]]:
-        num_rates = 1 if self.bucket.is_image else len(fitting_rates(self.bucket, self.rates, sample.meta))
+        num_rates = 1 if self.bucket.is_image else len(self.rates.fitting(self.bucket.num_frames, sample.meta))
         windows = [
             window(self.bucket, self.rates, sample.meta, (rate + 0.5) / num_rates, fixed_start(k, self.num_windows))
             for rate in range(num_rates)

@@ -89,7 +89,7 @@ def check_codec(run: Run, codec: LatentCodec) -> None:
 
 def _prepare(stage: Stage, run: Run, trainer: Trainer, screen: Screen) -> Watchers:
     """Tells every part how long the stage is, and adds what looks at it."""
-    stage.data.batches_per_step = trainer.world_size * trainer.accumulate_grad_batches
+    trainer.accumulate_grad_batches = stage.data.share_steps(trainer.world_size, trainer.accumulate_grad_batches)
     stage.data.num_steps = num_steps = stage.num_steps()
     stage.model.samples_at = stage.data.samples_at
     trainer.fit_loop.epoch_loop.max_steps = num_steps

@@ -124,7 +124,7 @@ def _made_with(stage: Stage, run: Run, weights: Path) -> dict[str, Any]:
         "num_frames": bucket.num_frames,
         "height_px": bucket.height,
         "width_px": bucket.width,
-        "fps": float(stage.data.fps[0]),
+        "fps": float(stage.data.sampling_fps),
         "settings_sha256": hashlib.sha256(settings.encode()).hexdigest(),
     }
 
@@ -180,7 +180,7 @@ def _make(
     stage: Stage, samples: SampleFolder, rows: Sequence[Mapping[str, Any]], given: Tensor | None
 ) -> Iterator[Sampled]:
     """Samples a batch."""
-    captions, seeds, fps = [row["caption"] for row in rows], [row["seed"] for row in rows], stage.data.fps[0]
+    captions, seeds, fps = [row["caption"] for row in rows], [row["seed"] for row in rows], stage.data.sampling_fps
     videos = stage.model.generate(captions, stage.data.bucket, fps, seeds, given)  # (B, T, H, W, 3) uint8
     for row, frames in zip(rows, videos.cpu().numpy(), strict=True):
         made = _sampled(samples, row)

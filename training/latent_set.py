@@ -5,7 +5,7 @@ A latent set is a packed set whose samples hold latents and text features in pla
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from shards.store import read_json
 from training.bucket import Bucket
 from training.codec import LatentCodec
 from training.decode import FITTING
+from training.rates import Rates
 from training.run import content_hash
 from training.text import TextEncoder
 
@@ -81,7 +82,7 @@ class LatentSet:
 
 
 def facts(
-    codec: LatentCodec, text: TextEncoder, settings: Mapping[str, Any], bucket: Bucket, fps: Sequence[float]
+    codec: LatentCodec, text: TextEncoder, settings: Mapping[str, Any], bucket: Bucket, rates: Rates
 ) -> dict[str, Any]:
     """What decides latents and text features, flat: two stages for which it is equal can share a latent set.
 
@@ -90,12 +91,13 @@ def facts(
         text: hash of its weights.
         settings: of the stage, flat; those of codec and text count, but for where the weights lie.
         bucket: its size; its frames where windows are fixed.
-        fps: rates of the windows, where they are fixed.
+        rates: of the windows, where they are fixed.
     """
     parts = {"codec": codec, "text": text}
     located = {f"model.{name}.init_args.{key}" for name, part in parts.items() for key in part.located_by}
     counted = tuple(f"model.{name}." for name in parts)
-    windows = {} if codec.frame_by_frame else {"num_frames": bucket.num_frames, "fps": list(fps)}
+    taken = {"strides": list(rates.strides)} if rates.strides else {"fps": list(rates.fps)}
+    windows = {} if codec.frame_by_frame else {"num_frames": bucket.num_frames, **taken}
     return {
         "format": FORMAT,
         **{key: value for key, value in settings.items() if key.startswith(counted) and key not in located},

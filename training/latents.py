@@ -25,6 +25,7 @@ from training.bucket import Bucket
 from training.clips import ClipSource
 from training.conditioning import Conditioning
 from training.decode import shown_at
+from training.rates import Rates
 
 
 class LatentSource(ClipSource):
@@ -34,30 +35,28 @@ class LatentSource(ClipSource):
         self,
         shards: ShardSet,
         buckets: Sequence[Bucket],
-        fps: Sequence[float],
+        rates: Rates,
         conditioning: Conditioning,
         num_windows: int = 0,
-        caption: bool = True,
-        **named: Any,
+        **more: Any,
     ) -> None:
         """Plans; reads no sample.
 
         Args:
             shards: the latent set.
             buckets: all of one height and width, those of the latents; with fixed windows only one.
-            fps: see `ClipSource`.
-            conditioning: see `ClipSource`.
+            rates: see `ClipSource`.
+            conditioning: see `ClipSource`; where no captions are used, no features are given.
             num_windows: of each clip and rate, where they are fixed; else 0.
-            caption: whether a sample needs a caption; without, no features are given.
-            named: see `ClipSource`.
+            more: see `ClipSource`.
 
         Raises:
             ValueError: see `ClipSource`; or there are several buckets, and windows are fixed.
         """
         if num_windows and len(buckets) > 1:
             raise ValueError("latents of fixed windows have one number of frames: name one bucket in data.buckets")
-        super().__init__(shards, buckets, fps, conditioning, caption=caption, **named)
-        self._num_windows, self._captioned = num_windows, caption
+        super().__init__(shards, buckets, rates, conditioning, **more)
+        self._num_windows, self._captioned = num_windows, conditioning.uses_captions
 
     def _start(self, of_start: float) -> float:
         return fixed_start(int(of_start * self._num_windows), self._num_windows) if self._num_windows else of_start
@@ -65,11 +64,13 @@ class LatentSource(ClipSource):
     def _seen(
         self, sample: Sample, row: dict, bucket: Bucket, fps: float, times: np.ndarray, chosen: int
     ) -> tuple[Tensor, Tensor | None]:
-        """Latents (T, C, h, w) and features (L, D)."""
+        """Latents (T, C, h, w) and features (L, D); those of the empty caption, which the model knows, are left 0."""
         try:
             tensors = load(sample.content)
             latents = tensors["latents"][_place(tensors, fps, times)]
-            return latents, tensors["text"][chosen] if self._captioned else None
+            texts = tensors["text"]
+            features = texts[chosen] if chosen >= 0 else texts.new_zeros(texts.shape[1:])
+            return latents, features if self._captioned else None
         except (SafetensorError, KeyError, IndexError) as error:
             raise ValueError(f"holds no latents: {error}") from error
 

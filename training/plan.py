@@ -42,11 +42,10 @@ def _sizes(stage: Stage) -> Iterator[str]:
     tokens = stage.tokens()
     for bucket, one, size in zip(stage.data.buckets, tokens, stage.data.batch_sizes(tokens), strict=True):
         shape = stage.model.codec.shape(bucket.num_frames, bucket.height, bucket.width)
-        rates = " or ".join(map("{:g}".format, stage.data.fps))
-        frames = "1 frame" if bucket.is_image else f"{bucket.num_frames} frames at {rates} a second"
+        frames = "1 frame" if bucket.is_image else f"{bucket.num_frames} frames {stage.data.rates}"
         yield (
             f"{frames}, {bucket.width}x{bucket.height} px; latents (T, C, h, w) = {shape}, {one:,} tokens; "
-            f"batches of {size:,}"
+            + (f"batches of {size:,}" if stage.data.global_batch is None else f"at most {size:,} at once")
         )
     yield f"learning rate {stage.model.adam.learning_rate:g}, noise {stage.model.objective.sigma}"
 
@@ -62,10 +61,15 @@ def _data(stage: Stage) -> Iterator[str]:
 
 def _steps(stage: Stage) -> Iterator[str]:
     """How long the stage is. Without data that is known where all batches have one size."""
-    batches, num_samples = stage.batches_per_step(), stage.cli.built.num_samples
+    ranks, accumulated = stage.ranks()
+    accumulated = stage.data.accumulated(stage.tokens(), ranks, accumulated)
+    batches, num_samples = ranks * accumulated, stage.cli.built.num_samples
     sizes = set(stage.data.batch_sizes(stage.tokens()))
+    if global_batch := stage.data.global_batch:
+        yield f"steps of {global_batch:,} samples: {ranks:,} x {accumulated:,} batches of {global_batch // batches:,}"
+        sizes = {global_batch // batches}
     if stage.data.is_open:
-        stage.data.batches_per_step = batches
+        stage.data.share_steps(*stage.ranks())
         steps, seen = stage.num_steps(), stage.data.samples_at(stage.num_steps())
         yield f"{steps:,} steps of {batches:,} {'batch' if batches == 1 else 'batches'} see {seen:,} samples"
     elif len(sizes) == 1:

@@ -7,7 +7,7 @@ Reads indexes alone, never a sample. An epoch is made of the samples that a plan
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 
 from shards.schema import field
 from training.bucket import Bucket, choose
+from training.conditioning import NONE, OPTIONAL, REQUIRED
+from training.rates import RATE_SLACK, Rates
 
 SKIPPED = pa.schema(
     [
@@ -23,23 +25,23 @@ SKIPPED = pa.schema(
         field("detail", pa.string(), "its own numbers; may be empty"),
     ]
 )
-SLACK_S = 1e-6
-# Film runs at 23.976 frames a second and is called 24: one frame in a thousand may come twice.
-RATE_SLACK = 1.002
 
 
 @dataclass(frozen=True)
 class Needs:
     """What a stage conditions on, so what each sample must have."""
 
-    caption: bool = True
+    captions: str = REQUIRED
+    """As `Conditioning.captions`."""
+    sources: tuple[str, ...] = ()
+    """Of captions that count, "" for those that tell none; without, all do."""
     scores: tuple[str, ...] = ()
     """Columns of scores."""
     motion_bucket: bool = False
 
     def of(self, bucket: Bucket) -> "Needs":
         """What a bucket's samples must have: for pictures all numbers are 0."""
-        return Needs(self.caption) if bucket.is_image else self
+        return Needs(self.captions, self.sources) if bucket.is_image else self
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +54,8 @@ class Plan:
     """Of `SKIPPED`, in the order of the set."""
     buckets: np.ndarray
     """(n,) int64: number of the bucket of each usable sample."""
+    num_unconditional: int = 0
+    """Usable samples without a caption, where captions are optional."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -84,41 +88,23 @@ class Plan:
         return plan
 
 
-def fits(bucket: Bucket, rates: np.ndarray, num_frames: np.ndarray, fps: np.ndarray) -> np.ndarray:
-    """Which rates a clip can be seen at: its frames last long enough, and none is taken twice.
-
-    Args:
-        bucket: a bucket of pictures fits at any rate.
-        rates: (C,) float64, wanted frames a second.
-        num_frames: (S,) frames of each clip.
-        fps: (S,) float64, frames a second of each clip.
-
-    Returns:
-        (S, C) bool.
-    """
-    lasts_s, takes_s = (num_frames - 1) / fps, (bucket.num_frames - 1) / rates
-    long_enough = takes_s <= lasts_s[:, None] + SLACK_S
-    return (long_enough & (rates <= fps[:, None] * RATE_SLACK)) | bucket.is_image
-
-
-def plan_samples(index: pa.Table, buckets: Sequence[Bucket], fps: Sequence[float], needs: Needs, name: str) -> Plan:
+def plan_samples(index: pa.Table, buckets: Sequence[Bucket], rates: Rates, needs: Needs, name: str) -> Plan:
     """Sorts the samples of a set into buckets, and says which are skipped.
 
     Args:
         index: of `shards.schema.INDEX`.
         buckets: what the stage trains on, at least one. Samples are never enlarged. Why one fits none is told of the
             smallest bucket.
-        fps: wanted frames a second; a clip is usable if one of them fits.
+        rates: at which clips are seen; a clip is usable if one of them fits.
         needs: what the stage conditions on.
         name: folder of the set, for messages.
 
     Raises:
-        ValueError: the rates are none, or not above 0; no sample at all has something that is needed; nothing is
+        ValueError: there are no rates; no sample at all has something that is needed; nothing is
             usable.
     """
-    rates = np.asarray(fps, np.float64)
-    if not all(bucket.is_image for bucket in buckets) and not (len(rates) and rates.min() > 0):
-        raise ValueError(f"a stage on video needs rates above 0 to take frames at, not {list(fps)}")
+    if not all(bucket.is_image for bucket in buckets) and not (rates.fps or rates.strides):
+        raise ValueError("a stage on video needs rates to take frames at: data.fps or data.strides")
     checks = [_checks(index, bucket, rates, needs.of(bucket), name) for bucket in buckets]
     fitting = np.stack([~np.any([failed for _, failed, _ in each], axis=0) for each in checks], axis=1)
     chosen = choose(fitting, index["width"].to_numpy(), index["height"].to_numpy(), buckets)
@@ -127,14 +113,18 @@ def plan_samples(index: pa.Table, buckets: Sequence[Bucket], fps: Sequence[float
         for number in np.flatnonzero(failed & (chosen < 0)).tolist():
             if number not in rows:
                 rows[number] = reason, detail(number)
-    return Plan.of_rows(name, index["key"], rows, chosen)
+    plan = Plan.of_rows(name, index["key"], rows, chosen)
+    if needs.captions != OPTIONAL:
+        return plan
+    captioned = _has_caption(index["captions"], needs.sources)[plan.usable]
+    return replace(plan, num_unconditional=int((~captioned).sum()))
 
 
 _Check = tuple[str, np.ndarray, Callable[[int], str]]
 """A reason, which samples (S,) bool it is true of, and the words for one of them."""
 
 
-def _checks(index: pa.Table, bucket: Bucket, rates: np.ndarray, needs: Needs, name: str) -> list["_Check"]:
+def _checks(index: pa.Table, bucket: Bucket, rates: Rates, needs: Needs, name: str) -> list["_Check"]:
     if bucket.is_image:
         return [*_need_checks(index, needs, name), _size_check(index, bucket)]
     pictures = np.isnan(index["fps"].to_numpy())
@@ -146,13 +136,12 @@ def _checks(index: pa.Table, bucket: Bucket, rates: np.ndarray, needs: Needs, na
 
 def _need_checks(index: pa.Table, needs: Needs, name: str) -> list[_Check]:
     checks: list[_Check] = []
-    if needs.caption:
-        checks.append(("no caption", ~_has_caption(index["captions"]), lambda _: ""))
-        if len(index) and checks[-1][1].all():
-            raise ValueError(
-                f"{name} has no captions, and this stage conditions on them: bring some and pack again, or train "
-                "without: ARGS='--model.conditioning.captions false'"
-            )
+    if needs.captions != NONE:
+        missing = ~_has_caption(index["captions"], needs.sources)
+        if len(index) and missing.all():
+            raise ValueError(_no_captions(index, needs, name))
+        if needs.captions == REQUIRED:
+            checks.append(("no caption", missing, lambda _: ""))
     if needs.motion_bucket:
         checks.append(("no motion bucket", index["motion_bucket"].is_null().to_numpy(), lambda _: ""))
         if len(index) and checks[-1][1].all():
@@ -171,12 +160,26 @@ def _need_checks(index: pa.Table, needs: Needs, name: str) -> list[_Check]:
     return checks
 
 
-def _has_caption(captions: pa.ChunkedArray) -> np.ndarray:
-    """Which samples have a caption that is not blank: (S,) bool."""
+def _no_captions(index: pa.Table, needs: Needs, name: str) -> str:
+    without = "or train without: ARGS='--model.conditioning.captions none'"
+    sources = {caption["source"] or "" for row in index["captions"].to_pylist() for caption in row or []}
+    if not needs.sources or not sources:
+        return f"{name} has no captions, and this stage conditions on them: bring some and pack again, {without}"
+    return (
+        f"{name} has no captions of the sources in data.caption_weights, {', '.join(map(repr, needs.sources))}; it has "
+        f"those of {', '.join(map(repr, sorted(sources)))}: name some of these, {without}"
+    )
+
+
+def _has_caption(captions: pa.ChunkedArray, sources: Sequence[str]) -> np.ndarray:
+    """Which samples have a caption that is not blank, of one of the sources if some are named: (S,) bool."""
     masks = [np.zeros(0, bool)]
     for chunk in captions.chunks:  # one by one: together their texts may pass what one array can hold
         texts = pc.utf8_trim_whitespace(pc.struct_field(pc.list_flatten(chunk), "text"))
         blank = pc.is_in(texts, value_set=pa.array(["", None])).to_numpy(zero_copy_only=False)
+        if sources:
+            told = pc.fill_null(pc.struct_field(pc.list_flatten(chunk), "source"), "")
+            blank = blank | ~pc.is_in(told, value_set=pa.array(sources)).to_numpy(zero_copy_only=False)
         masks.append(np.zeros(len(chunk), bool))
         masks[-1][pc.list_parent_indices(chunk).to_numpy()[~blank]] = True
     return np.concatenate(masks)
@@ -194,18 +197,19 @@ def _size_check(index: pa.Table, bucket: Bucket) -> _Check:
     return "smaller than the bucket", failed, lambda i: f"{width[i]}x{height[i]} pixels, the bucket has {wanted}"
 
 
-def _time_checks(index: pa.Table, bucket: Bucket, rates: np.ndarray) -> list[_Check]:
+def _time_checks(index: pa.Table, bucket: Bucket, rates: Rates) -> list[_Check]:
     num_frames, fps = index["num_frames"].to_numpy(), index["fps"].to_numpy()
-    lowest = rates.min()
+    choices = rates.of(fps)  # (S, C)
+    lowest = choices.min(axis=1)
 
     def length(i: int) -> str:
-        rate = rates[rates <= fps[i] * RATE_SLACK].max()
+        rate = choices[i][choices[i] <= fps[i] * RATE_SLACK].max()
         takes_s = (bucket.num_frames - 1) / rate
         wanted = f"{bucket.num_frames} frames at {rate:g} a second take {takes_s:.2f} s"
         return f"{(num_frames[i] - 1) / fps[i]:.2f} s, {wanted}"
 
     slow = lowest > fps * RATE_SLACK
     return [
-        ("too few frames a second", slow, lambda i: f"{fps[i]:.2f}, the lowest rate wanted is {lowest:g}"),
-        ("too short", ~fits(bucket, rates, num_frames, fps).any(axis=1) & ~slow, length),
+        ("too few frames a second", slow, lambda i: f"{fps[i]:.2f}, the lowest rate wanted is {lowest[i]:g}"),
+        ("too short", ~rates.fit(bucket.num_frames, num_frames, fps).any(axis=1) & ~slow, length),
     ]

@@ -85,17 +85,25 @@ class Stream(Dataset[Batch]):
         if len(self.mixture.weights) != len(self.sources):
             raise ValueError(f"{len(self.sources)} sets need as many weights, not {len(self.mixture.weights)}")
         self._firsts = np.cumsum([0, *map(len, self.sources)]).tolist()
+        self.parts = 1
+        """Equal parts that each batch of the orders comes in, one a position; set before anything is read."""
 
     def samples_before(self, position: int) -> int:
         """Samples of all batches before a position."""
-        counts = self.mixture.counts(position)
+        whole, part = divmod(position, self.parts)
+        before = self._samples_of(whole)
+        return before + (part * (self._samples_of(whole + 1) - before) // self.parts if part else 0)
+
+    def _samples_of(self, num_batches: int) -> int:
+        """Samples of the first so many batches of the orders."""
+        counts = self.mixture.counts(num_batches)
         return sum(order.samples_before(count) for order, count in zip(self.orders, counts, strict=True))
 
     @property
     def mean_batch(self) -> float:
         """Samples of a batch, on the long run."""
         means = [order.num_samples.sum() / (order.num_samples / order.batch_sizes).sum() for order in self.orders]
-        return float(np.average(means, weights=self.mixture.weights))
+        return float(np.average(means, weights=self.mixture.weights)) / self.parts
 
     def __getitem__(self, position: int) -> Batch:
         """The batch at a position of at least 0.
@@ -106,10 +114,13 @@ class Stream(Dataset[Batch]):
             IndexError: the position is below 0.
             RuntimeError: too many in a row cannot be read.
         """
-        source, k = self.mixture.locate(position)
+        whole, part = divmod(position, self.parts)
+        source, k = self.mixture.locate(whole)
         epoch, place = self.orders[source].locate(k)
         batches, items = self.orders[source].kept_epoch(epoch), []
-        for slot in batches.slots(place):
+        slots_of_all = batches.slots(place)
+        size = len(slots_of_all) // self.parts
+        for slot in slots_of_all[part * size : (part + 1) * size]:
             # A sample that was carried over keeps what it would have drawn in its own epoch.
             slots = list(islice(batches.around(slot), MAX_FAILURES))
             wanted = [(epoch - int(batches.carried[at]), int(batches.samples[at])) for at in slots]

@@ -13,6 +13,7 @@ from training.bucket import Bucket
 from training.clips import ClipSource
 from training.conditioning import Conditioning, Micro
 from training.decode import cover
+from training.rates import Rates
 from training.sources import rng_of
 
 BUCKET, PICTURE = Bucket(4, 64, 96), Bucket(1, 64, 96)
@@ -20,7 +21,7 @@ PLAIN = Conditioning((Micro("fps"), Micro("scores.motion", 100.0), Micro("zero")
 
 
 def source(folder, samples, bucket=BUCKET, fps=(8,), conditioning=PLAIN, **kwargs):
-    return ClipSource(put_set(folder, samples), [bucket], fps, conditioning, **kwargs)
+    return ClipSource(put_set(folder, samples), [bucket], Rates(fps), conditioning, **kwargs)
 
 
 def numbers(example) -> list[int]:
@@ -137,7 +138,7 @@ def test_each_caption_is_drawn_but_no_blank_one(tmp_path, draw):
 
 
 def test_without_need_a_caption_may_be_empty(tmp_path):
-    clips = source(tmp_path, [gray_clip(0, captions=[])], caption=False)
+    clips = source(tmp_path, [gray_clip(0, captions=[])], conditioning=Conditioning(captions=False))
     assert clips.read(0, rng_of(0, 0, 0)).caption == ""
 
 

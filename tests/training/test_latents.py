@@ -19,6 +19,7 @@ from training.bucket import Bucket
 from training.conditioning import Conditioning
 from training.config import build_stage
 from training.latents import LatentSource
+from training.rates import Rates
 from training.recipe import Recipe
 from training.sources import rng_of
 
@@ -125,7 +126,7 @@ def source(folder, tensors, num_windows=0, clip=None):
     """One clip of 25 frames at 24 a second with these tensors for a video."""
     sample = clip or make_sample(0, b"", fps=24.0, num_frames=25)
     shards = put_set(folder, [Sample(sample.key, save(tensors), sample.meta, "safetensors")])
-    return LatentSource(shards, [BUCKET], (8,), Conditioning(), num_windows)
+    return LatentSource(shards, [BUCKET], Rates((8,)), Conditioning(), num_windows)
 
 
 def numbered(num_frames=25):
@@ -167,7 +168,7 @@ def test_what_is_no_safetensors_file_is_told(tmp_path):
     sample = make_sample(0, b"", fps=24.0, num_frames=25)
     shards = put_set(tmp_path, [Sample(sample.key, b"\x80\x04pickle", sample.meta, "safetensors")])
     with pytest.raises(ValueError, match=r"^holds no latents: "):
-        LatentSource(shards, [BUCKET], (8,), Conditioning()).read(0, rng_of(0, 0, 0))
+        LatentSource(shards, [BUCKET], Rates((8,)), Conditioning()).read(0, rng_of(0, 0, 0))
 
 
 def test_of_a_codec_that_looks_back_fixed_windows_are_kept(tmp_path, monkeypatch):

@@ -4,7 +4,8 @@ import pytest
 
 from shards.schema import INDEX
 from training.bucket import Bucket
-from training.sample_plan import Needs, Plan, fits, plan_samples
+from training.rates import Rates
+from training.sample_plan import Needs, Plan, plan_samples
 
 CLIP, PICTURE = Bucket(8, 64, 96), Bucket(1, 64, 96)
 NEEDS = Needs(scores=("motion",))
@@ -19,7 +20,7 @@ def index_of(*rows: dict) -> pa.Table:
 
 
 def plan(*rows: dict, bucket=CLIP, fps=(8,), needs=NEEDS) -> Plan:
-    return plan_samples(index_of(*rows), [bucket], fps, needs, "sets/a")
+    return plan_samples(index_of(*rows), [bucket], Rates(fps), needs, "sets/a")
 
 
 def reasons(*rows: dict, **kwargs) -> list[str]:
@@ -70,9 +71,8 @@ def test_one_rate_that_fits_is_enough():
     assert reasons(short, fps=(8, 12)) == []
     assert reasons(short, fps=(8, 10)) == ["too short"]
     assert plan({}, short, fps=(8, 10, 100)).skipped["detail"][0].as_py().endswith("at 10 a second take 0.70 s")
-    rates, clips = np.array([8.0, 12.0, 24.0, 30.0]), (np.array([16, 50]), np.array([24.0, 12.0]))
-    assert fits(CLIP, rates, *clips).tolist() == [[False, True, True, False], [True, True, False, False]]
-    assert fits(PICTURE, rates, *clips).all()
+    rates, clips = Rates((8.0, 12.0, 24.0, 30.0)), (np.array([16, 50]), np.array([24.0, 12.0]))
+    assert rates.fit(8, *clips).tolist() == [[False, True, True, False], [True, True, False, False]]
 
 
 def test_film_counts_as_24_frames_a_second():
@@ -82,14 +82,14 @@ def test_film_counts_as_24_frames_a_second():
 
 def test_pictures_need_no_time_and_no_rate():
     assert reasons({"num_frames": 1}, {"fps": 1.0}, bucket=PICTURE, fps=()) == []
-    with pytest.raises(ValueError, match="needs rates above 0"):
+    with pytest.raises(ValueError, match="needs rates to take frames at"):
         plan({}, fps=())
-    with pytest.raises(ValueError, match="needs rates above 0"):
+    with pytest.raises(ValueError, match=r"data\.fps holds numbers above 0"):
         plan({}, fps=(0,))
 
 
 def test_what_is_not_needed_may_be_missing():
-    assert reasons({"captions": [], "scores": []}, needs=Needs(caption=False)) == []
+    assert reasons({"captions": [], "scores": []}, needs=Needs("none")) == []
 
 
 @pytest.mark.parametrize("captions", [None, [], [{"text": None}], [{"text": ""}, {"text": " \n"}]])
@@ -135,7 +135,7 @@ def test_each_sample_goes_to_the_largest_bucket_that_cuts_off_little():
     short = Bucket(1, 64, 96)
     sizes = [(96, 64), (192, 128), (64, 96), (100, 100), (300, 40), (90, 64)]
     rows = [{"width": width, "height": height} for width, height in sizes] + [{"num_frames": 1}]
-    found = plan_samples(index_of(*rows), [short, square, tall, wide], [8], NEEDS, "sets/a")
+    found = plan_samples(index_of(*rows), [short, square, tall, wide], Rates([8]), NEEDS, "sets/a")
     of = dict(zip(found.usable.tolist(), found.buckets.tolist(), strict=True))
     assert of == {0: 3, 1: 3, 2: 2, 3: 1, 6: 0}
     assert found.counts == {"smaller than the bucket": 2}
@@ -145,7 +145,7 @@ def test_each_sample_goes_to_the_largest_bucket_that_cuts_off_little():
 def test_almost_the_same_shape_goes_by_size():
     small, large = Bucket(4, 320, 576), Bucket(4, 512, 896)
     rows = [{"width": 1920, "height": 1080}, {"width": 800, "height": 450}]
-    assert plan_samples(index_of(*rows), [small, large], [8], NEEDS, "a").buckets.tolist() == [1, 0]
+    assert plan_samples(index_of(*rows), [small, large], Rates([8]), NEEDS, "a").buckets.tolist() == [1, 0]
 
 
 def test_an_empty_plan_counts_its_reasons():
@@ -161,9 +161,9 @@ def test_an_index_of_several_shards_and_a_slice_of_one():
     whole = index_of(*rows)
     joined = pa.concat_tables([whole.slice(0, 5), whole.slice(5, 0), whole.slice(5)])
     for index in (whole, joined):
-        found = plan_samples(index, [CLIP], [8], Needs(scores=("motion",)), "a")
+        found = plan_samples(index, [CLIP], Rates([8]), Needs(scores=("motion",)), "a")
         assert found.skipped["key"].to_pylist() == ["0", "3", "6", "9"] and len(found.usable) == 8
-    part = plan_samples(joined.slice(4), [CLIP], [8], Needs(), "a")
+    part = plan_samples(joined.slice(4), [CLIP], Rates([8]), Needs(), "a")
     assert part.skipped["key"].to_pylist() == ["6", "9"] and part.usable.tolist() == [0, 1, 3, 4, 6, 7]
 
 

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 from training.bucket import Bucket
 from training.clips import ClipSource
 from training.conditioning import Conditioning, Micro
+from training.rates import Rates
 from training.sample_plan import SKIPPED, Plan
 from training.sources import Example, Source, rng_of, uniforms
 from training.stream import MAX_FAILURES, Item, Positions, Stream, collate
@@ -62,7 +63,7 @@ def test_a_position_means_the_same_whatever_was_asked_before():
 
 def test_shards_are_read_a_window_at_a_time(tmp_path):
     samples = [gray_clip(k, 8 if k % 5 else 2) for k in range(40)]
-    source = ClipSource(put_set(tmp_path, samples, per_shard=2), [Bucket(4, 32, 48)], [12], CONDITIONING)
+    source = ClipSource(put_set(tmp_path, samples, per_shard=2), [Bucket(4, 32, 48)], Rates([12]), CONDITIONING)
     assert source.stretches.tolist() == [int(2 * s % 5 != 0) + int((2 * s + 1) % 5 != 0) for s in range(20)]
     for epoch in range(3):
         numbers = one_by_one(source, seed=3).orders[0].epoch(epoch).samples
@@ -194,7 +195,7 @@ CONDITIONING = Conditioning((Micro("fps"), Micro("scores.motion", 100.0)))
 
 def clips(folder) -> ClipSource:
     shards = put_set(folder, [gray_clip(k, 20, first=k) for k in range(7)])
-    return ClipSource(shards, [Bucket(4, 32, 48)], [8, 12], CONDITIONING)
+    return ClipSource(shards, [Bucket(4, 32, 48)], Rates([8, 12]), CONDITIONING)
 
 
 def batches(stream, num_workers, start=0):

@@ -54,7 +54,7 @@ def test_a_field_that_is_conditioned_on_is_missing(tmp_path, capsys):
 def test_no_captions(tmp_path, capsys):
     tiny = TinyRecipe(tmp_path)
     tiny.pack(captions=[])
-    refused(tiny, capsys, tiny.train("1"), "has no captions", "--model.conditioning.captions false")
+    refused(tiny, capsys, tiny.train("1"), "has no captions", "--model.conditioning.captions none")
     assert main(tiny.train("1", "--model.conditioning.captions", "false")) == 0
 
 
@@ -193,3 +193,10 @@ def test_a_damaged_checkpoint(tiny, capsys, monkeypatch):
 
 def test_a_corpus_in_the_place_of_its_shards(tiny, capsys):
     refused(tiny, capsys, tiny.train("1", "--data.shards", str(tiny.shards.parent)), "is a corpus", "SHARDS=")
+
+
+def test_no_bucket_of_motion(tmp_path, capsys):
+    tiny = TinyRecipe(tmp_path)
+    tiny.pack(motion_bucket=None)
+    micro = ("--model.conditioning.micro", "[{source: fps}, {source: motion_bucket}]")
+    refused(tiny, capsys, tiny.train("2", "--init_from", "null", *micro), "no `motion_bucket`", "pack.motion_column")

@@ -53,7 +53,7 @@ class Videos(Look):
     ) -> None:
         if not captions:
             return
-        fps, seen = self.data.fps[0], module.samples_seen
+        fps, seen = self.data.sampling_fps, module.samples_seen
         videos = module.generate(captions, self.data.bucket, fps, range(len(captions)), given)
         for number, video in enumerate(videos.cpu().numpy()):
             write_mp4(self.folder / f"{seen:09d}-{number}{kind}.mp4", video, fps)

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+import torch
+from clipset import gray_clip, put_set
+from test_sample_plan import plan
+from tiny_recipe import TinyRecipe
+
+from shards.store import write_json
+from training.__main__ import main
+from training.caption_draw import CaptionDraw
+from training.config import build_stage
+from training.recipe import Recipe
+from training.sample_plan import Needs
+
+SVD = CaptionDraw({"coca": 0.5, "v-blip": 0.25, "llm": 0.25})
+
+
+def row(*sources):
+    return {"captions": [{"text": "a", "source": source} for source in sources]}
+
+
+def shares(draw, sample, number=4000):
+    found = [draw.number(sample, (k + 0.5) / number) for k in range(number)]
+    return (np.bincount(found, minlength=len(sample["captions"])) / number).tolist()
+
+
+@pytest.mark.parametrize(
+    ("sources", "wanted"),
+    [
+        (("v-blip", "coca", "llm"), [0.25, 0.5, 0.25]),
+        (("llm", "coca"), [1 / 3, 2 / 3]),
+        (("coca", "coca", "llm"), [1 / 3, 1 / 3, 1 / 3]),
+        (("user", "llm", None), [0, 1, 0]),
+    ],
+)
+def test_sources_are_drawn_by_weight_over_those_that_a_sample_has(sources, wanted):
+    assert shares(SVD, row(*sources)) == pytest.approx(wanted, abs=1e-3)
+
+
+def test_without_weights_all_are_drawn_alike_and_blank_ones_never():
+    sample = {"captions": [{"text": " ", "source": "coca"}, *row("coca", None)["captions"]]}
+    assert shares(CaptionDraw(), sample) == [0.5, 0.5, 0]  # numbers are among those that are no blanks
+    assert CaptionDraw({"": 1}).number(sample, 0.9) == 1
+    assert SVD.number(row("user"), 0.5) == CaptionDraw().number(row(), 0.5) == -1
+
+
+@pytest.mark.parametrize("weight", [0, -1, float("nan")])
+def test_a_weight_is_above_0(weight):
+    with pytest.raises(ValueError, match=r"data.caption_weights.llm is above 0"):
+        CaptionDraw({"llm": weight})
+
+
+def test_optional_captions_are_counted_and_a_set_without_any_is_refused():
+    some = {"captions": row("coca")["captions"]}, {"captions": []}, {"captions": row("user")["captions"]}
+    assert plan(*some, needs=Needs("optional")).num_unconditional == 1
+    assert plan(*some, needs=Needs("optional", ("coca",))).num_unconditional == 2
+    assert plan(*some, needs=Needs("required", ("coca",))).counts == {"no caption": 2}
+    with pytest.raises(ValueError, match="has no captions, and this stage"):
+        plan(some[1], needs=Needs("optional"))
+    with pytest.raises(ValueError, match="'cocoa'; it has those of 'coca', 'user': name some"):
+        plan(*some, needs=Needs("optional", ("cocoa",)))
+
+
+def test_a_sample_without_caption_trains_with_the_features_that_dropout_gives(tmp_path, capsys):
+    tiny, out = TinyRecipe(tmp_path), tmp_path / "latents"
+    put_set(tiny.shards / "pretrain" / "train", [gray_clip(0), gray_clip(1, captions=[])])
+    put_set(tiny.shards / "pretrain" / "val", [gray_clip(2)])
+    write_json(tiny.shards / "pretrain" / "manifest.json", {})
+    assert main(["encode", "--recipe", str(tiny.recipe), "--stage", "1", "--out", str(out)]) == 0
+    for more in ([], [f"--data.latents={out}"]):
+        stage = build_stage(Recipe(tiny.recipe).files("1"), more)
+        stage.open()
+        assert "2 usable + 0 skipped; 1 without a caption train unconditionally" in "\n".join(stage.data.describe())
+        stage.model.load_frozen(torch.device("cpu"))
+        batch = stage.data.stream[0]
+        text = stage.model.conditions(batch.captions, batch.micro, features=batch.features).text
+        without = batch.captions.index("")
+        assert torch.equal(text[without], stage.model.empty[0]) and not torch.equal(text[1 - without], text[without])
+    assert main(tiny.train("1")) == 0
