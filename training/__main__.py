@@ -24,7 +24,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """`train`, `sample`, `plan`, `encode`; what they do not know themselves goes to the configuration."""
+    """`train`, `sample`, `export`, `plan`, `encode`; what they do not know themselves goes to the configuration."""
     parser = argparse.ArgumentParser(
         prog="python -m training",
         description="Trains a video diffusion model in stages on packed shards, and samples from it.",
@@ -53,6 +53,9 @@ def make_parser() -> argparse.ArgumentParser:
     sample.add_argument("--force", action="store_true", help="replace what was sampled with other settings")
     plan = commands.add_parser("plan", parents=[shared], allow_abbrev=False, help="say what stages would do")
     plan.add_argument("--stage", help="a stage or a chain (default: all)")
+    out = commands.add_parser("export", parents=[shared], allow_abbrev=False, help="write a stage for diffusers")
+    out.add_argument("--stage", help="a finished stage that is given the first frame (default: the last one)")
+    out.add_argument("--out", help="new folder (default: diffusers in the run)")
     about = "make latent sets of the packed sets that a stage reads, for --data.latents"
     encode = commands.add_parser("encode", parents=[shared], allow_abbrev=False, help=about)
     encode.add_argument("--stage", required=True, help="whose codec, text encoder, frame size and packed set")
@@ -105,6 +108,19 @@ def sample(options: argparse.Namespace, rest: list[str]) -> None:
             sampled.append(each)
         if listed:
             print(f"stage {run.stage}: {len(sampled)} videos on {sample_overview(folder, listed.stem, sampled)}")
+
+
+def export(options: argparse.Namespace, rest: list[str]) -> None:
+    """Writes a stage as a folder of diffusers."""
+    recipe, runs = _recipe(options), _runs(options)
+    if options.stage:
+        recipe.files(options.stage)
+    run = Run(runs / options.stage) if options.stage else last_finished(recipe, runs, 1)
+    weights_of(run, "the export")
+    from training.export import export as export_stage
+
+    for line in export_stage(run, Path(options.out or run.folder / "diffusers"), rest):
+        print(line)
 
 
 def plan(options: argparse.Namespace, rest: list[str]) -> None:
@@ -177,13 +193,16 @@ def _sole_user(run: Run) -> Iterator[None]:
         yield
 
 
+COMMANDS = {"train": train, "sample": sample, "export": export, "plan": plan, "encode": encode}
+
+
 def main(arguments: list[str]) -> int:
     """Parses, runs, and turns what a user can mend into one line; RUSHES_DEBUG=1 shows where it came from."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     warnings.filterwarnings("ignore", module="lightning")
     options, rest = make_parser().parse_known_args(arguments)
     try:
-        {"train": train, "sample": sample, "plan": plan, "encode": encode}[options.command](options, rest)
+        COMMANDS[options.command](options, rest)
     except (KeyboardInterrupt, SystemExit) as stop:
         if isinstance(stop, SystemExit) and not stop.code:
             return 0

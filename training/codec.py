@@ -100,7 +100,7 @@ class DiffusersCodec(LatentCodec):
                 "With no network name a local diffusers folder: --model.codec.init_args.path=<folder>"
             ) from error
         self._check(model.config)
-        self._model: Any = model.to(device).eval().requires_grad_(False)  # pyright: ignore[reportArgumentType]
+        self.model: Any = model.to(device).eval().requires_grad_(False)  # pyright: ignore[reportArgumentType]
 
     def _check(self, config) -> None:
         factor, channels = 2 ** (len(config.block_out_channels) - 1), config.latent_channels
@@ -119,17 +119,17 @@ class DiffusersCodec(LatentCodec):
         return torch.cat(latents).unflatten(0, frames.shape[:2])  # (B, T, C, h, w)
 
     def _encode(self, pixels: Tensor) -> Tensor:
-        means = self._means(pixels.to(self._model.dtype) / 127.5 - 1)  # (N, C, h, w)
+        means = self._means(pixels.to(self.model.dtype) / 127.5 - 1)  # (N, C, h, w)
         return (means - self._shift) * self._scale
 
     @torch.no_grad()
     def encode_given(self, pixels: Tensor) -> Tensor:
         """See `LatentCodec`."""
-        means = [self._means(part.to(self._model.dtype)) for part in pixels.flatten(0, 1).split(self.batch_size)]
+        means = [self._means(part.to(self.model.dtype)) for part in pixels.flatten(0, 1).split(self.batch_size)]
         return torch.cat(means).unflatten(0, pixels.shape[:2])  # (B, K, C, h, w)
 
     def _means(self, pixels: Tensor) -> Tensor:
-        return self._model.encode(pixels).latent_dist.mode().float()
+        return self.model.encode(pixels).latent_dist.mode().float()
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
@@ -139,5 +139,5 @@ class DiffusersCodec(LatentCodec):
         return pixels.permute(0, 2, 3, 1).unflatten(0, latents.shape[:2])
 
     def _decode(self, latents: Tensor) -> Tensor:
-        pixels = self._model.decode(latents.to(self._model.dtype)).sample.float()
+        pixels = self.model.decode(latents.to(self.model.dtype)).sample.float()
         return ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

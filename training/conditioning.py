@@ -89,6 +89,8 @@ class Conditioning:
             raise ValueError("micro-conditioning on `noise` is on that of given frames: set conditioning.given")
         if isinstance(self.captions, bool):
             object.__setattr__(self, "captions", REQUIRED if self.captions else NONE)
+        if self.embeds_image:  # nobody looks at the captions
+            object.__setattr__(self, "captions", NONE)
         if not 0 <= self.text_dropout < 1:
             raise ValueError(f"text_dropout is a share, 0 <= share < 1, not {self.text_dropout}")
 

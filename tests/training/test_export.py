@@ -1,0 +1,102 @@
+"""A stage as a folder of diffusers: its pipeline loads it and samples the frames that we do."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableVideoDiffusionPipeline
+from PIL import Image
+from test_image_to_video import GivenRecipe
+
+from shards.store import read_json
+from training.__main__ import main
+from training.config import build_stage
+from training.fit import load_weights
+from training.run import Run
+
+SIZE = {"num_frames": 4, "height": 64, "width": 96}  # of smaller latents the tiny network is ill-conditioned
+
+
+class Exported(GivenRecipe):
+    """Its second stage is told what diffusers' pipeline tells."""
+
+    def __init__(self, root) -> None:
+        super().__init__(root)
+        two = yaml_of(self, "2")
+        two["model"]["conditioning"]["micro"] = [
+            {"source": "fps", "offset": -1},
+            {"source": "motion_bucket", "sampling": 100},
+            {"source": "noise"},
+        ]
+        two["model"]["guidance"] = {"class_path": "training.guidance.LinearGuidance", "init_args": {"last": 3.0}}
+        two["model"]["sampler"] = {"num_steps": 5, "sigma_max": 20}
+        for name in "12":
+            stage = two if name == "2" else yaml_of(self, name)
+            stage["model"]["denoiser"]["init_args"]["num_micro"] = 3
+            self.write(name, stage)
+        one = yaml_of(self, "1")
+        one["model"]["conditioning"] = {"micro": [{"source": "fps"}, {"source": "zero"}, {"source": "zero"}]}
+        self.write("1", one)
+
+
+def yaml_of(recipe, name):
+    import yaml
+
+    return yaml.safe_load((recipe.recipe / f"{name}.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    recipe = Exported(tmp_path_factory.mktemp("export"))
+    recipe.pack(motion_bucket=7)
+    assert main(recipe.train("1")) == 0 and main(recipe.train("2")) == 0
+    return recipe
+
+
+def export(recipe, out, stage="2"):
+    folders = ["--recipe", str(recipe.recipe), "--runs", str(recipe.runs)]
+    return main(["export", *folders, "--stage", stage, "--out", str(out)])
+
+
+def test_diffusers_samples_our_frames_from_it(trained, tmp_path):
+    assert export(trained, tmp_path / "out") == 0
+    pipeline = StableVideoDiffusionPipeline.from_pretrained(tmp_path / "out")
+    pipeline.set_progress_bar_config(disable=True)
+    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    told = {"num_inference_steps": 5, "min_guidance_scale": 1.0, "max_guidance_scale": 3.0, "output_type": "np"}
+    told |= {
+        "fps": 8,
+        "motion_bucket_id": 100,
+        "noise_aug_strength": 0.02,
+        "generator": torch.Generator().manual_seed(3),
+    }
+    theirs = pipeline(Image.fromarray(picture), **SIZE, **told, generator=torch.Generator().manual_seed(3)).frames  # (B, T, H, W, 3), 0..1
+    run = Run(trained.runs / "2")
+    stage = build_stage([run.config], ["--data.buckets", json.dumps([SIZE])])
+    load_weights(stage, run.ema_weights)
+    stage.model.eval().load_frozen(torch.device("cpu"))
+    ours, otherwise = (
+        stage.model.generate([""], stage.data.bucket, fps, [3], torch.from_numpy(picture)[None, None]).numpy()
+        for fps in (8, 300)
+    )
+    assert theirs.shape == ours.shape and ours.std() > 5
+    assert np.abs(theirs * 255 - ours).max() <= 1
+    assert np.abs(otherwise.astype(float) - ours).max() > 1, "another rate would show"
+
+
+def test_the_folder_says_where_the_weights_came_from(trained, tmp_path, capsys):
+    assert export(trained, tmp_path / "out") == 0
+    said = capsys.readouterr().out
+    assert "max_guidance_scale=3" in said and "fps=8" in said and "motion_bucket_id=100" in said
+    assert read_json(tmp_path / "out" / "rushes.json")["record"] == Run(trained.runs / "2").record
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+
+
+def test_what_stands_there_stays_and_what_has_no_such_form_is_told(trained, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    assert export(trained, tmp_path / "out") == 1
+    assert "exists" in capsys.readouterr().err
+    assert export(trained, tmp_path / "new", "1") == 1
+    said = capsys.readouterr().err
+    assert "model.conditioning.given" in said and "image_encoder" in said and not (tmp_path / "new").exists()
