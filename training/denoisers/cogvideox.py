@@ -39,6 +39,8 @@ class CogVideoX(Denoiser):
         ValueError: `attention_head_dim` is no multiple of 16.
     """
 
+    published_in = "transformer"
+
     def __init__(
         self,
         num_layers: int = 42,
@@ -91,6 +93,10 @@ class CogVideoX(Denoiser):
     def is_temporal(self, name: str) -> bool:
         """See `Denoiser`: never, for every layer sees space and time at once."""
         return False
+
+    def optional_part(self, name: str) -> str | None:
+        """See `Denoiser`: the embedding of the numbers, which starts at zero anyway."""
+        return "the embedding of the numbers" if name.startswith("micro_embedding.") else None
 
     def _with_numbers(self, conditions: Conditions) -> Tensor:
         text, micro = conditions.text, conditions.micro

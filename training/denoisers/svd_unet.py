@@ -3,6 +3,7 @@
 Owns how pictures pass the temporal layers by, and how a fresh model starts; the layers themselves are diffusers'.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 from training.conditioning import Conditions
 from training.denoisers.denoiser import Denoiser
+from training.denoisers.svd_published import check_config, from_ldm
 
 TEMPORAL_PARTS = {"temporal_res_block", "temporal_transformer_blocks", "time_pos_embed", "time_mixer"}
 WRITERS = {
@@ -22,6 +24,7 @@ WRITERS = {
     TransformerSpatioTemporalModel: ("time_pos_embed.linear_2",),
     TemporalBasicTransformerBlock: ("ff_in.net.2", "attn1.to_out.0", "attn2.to_out.0", "ff.net.2"),
 }
+NUMBERS, TIME = "the embedding of the numbers", "the temporal layers"
 PLAIN, ATTENDING = "{}BlockSpatioTemporal", "CrossAttn{}BlockSpatioTemporal"
 
 
@@ -48,6 +51,9 @@ class SvdUnet(Denoiser):
     Raises:
         ValueError: `num_micro` is below 1, or the levels do not agree.
     """
+
+    published_in = "unet"
+    input_layer = "unet.conv_in.weight"
 
     def __init__(
         self,
@@ -96,6 +102,31 @@ class SvdUnet(Denoiser):
     def is_temporal(self, name: str) -> bool:
         """See `Denoiser`: the temporal layers, the frame's position, and the factor that blends them in."""
         return not TEMPORAL_PARTS.isdisjoint(name.split("."))
+
+    def published_name(self, name: str) -> str:
+        """See `Denoiser`: that of an image U-Net; what is temporal has it from the video U-Net alone."""
+        return super().published_name(name).replace(".spatial_res_block.", ".")
+
+    def optional_part(self, name: str) -> str | None:
+        """See `Denoiser`: an image U-Net has no temporal layers and knows no numbers."""
+        if self.is_temporal(name):
+            return TIME
+        return NUMBERS if ".add_embedding." in name else None
+
+    def start_without(self, part: str) -> None:
+        """See `Denoiser`: the numbers add nothing at first; the temporal layers never do."""
+        if part == NUMBERS:
+            for parameter in self.unet.add_embedding.linear_2.parameters():
+                nn.init.zeros_(parameter)
+
+    def to_diffusers(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """See `Denoiser`: the layout of latent diffusion becomes that of diffusers; video U-Nets lose their prefix."""
+        weights = from_ldm(weights, self.unet.config.layers_per_block)
+        return {name.replace(".spatial_res_block.", "."): weight for name, weight in weights.items()}
+
+    def check_published(self, config: Mapping[str, Any]) -> None:
+        """See `Denoiser`: the kind of U-Net, and heads, which no shape tells."""
+        check_config(config, self.unet.config)
 
 
 def start_as_image_model(unet: nn.Module) -> None:
