@@ -36,7 +36,7 @@ def local_copy(name: str, subfolder: str, key: str) -> Path:
 def _fetched(name: str, subfolder: str, key: str) -> Path:
     """The snapshot of a hub's repository in the local cache."""
     if not ON_HUB.fullmatch(name):
-        raise ValueError(f"there is no folder or file {name!r}; name another: {key}=<folder>")
+        raise ValueError(f"there is no folder or file {name!r}; name a local copy: {key}=<folder>")
     wanted = f"{subfolder}/*" if subfolder else None
     try:
         return Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=list(NO_WEIGHTS)))

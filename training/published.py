@@ -35,10 +35,14 @@ class Taken:
 
     def __str__(self) -> str:
         """For people."""
-        told = [f"{self.num_taken} tensors taken"] + [f"{number} of {part} fresh" for part, number in self.fresh.items()]
+        told = [f"{self.num_taken} tensors taken"] + [
+            f"{number} of {part} fresh" for part, number in self.fresh.items()
+        ]
         if self.input_channels:
             there, here = self.input_channels
-            told.append(f"the first {here} of {there} input channels" if there > here else f"{here - there} zero inputs")
+            told.append(
+                f"the first {here} of {there} input channels" if there > here else f"{here - there} zero inputs"
+            )
         return ", ".join(told)
 
 

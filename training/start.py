@@ -25,7 +25,9 @@ class Start:
 
     def __str__(self) -> str:
         """For people."""
-        return f"the published weights in {self.path}" if self.published_as else f"the EMA weights of {self.path.parent}"
+        return (
+            f"the published weights in {self.path}" if self.published_as else f"the EMA weights of {self.path.parent}"
+        )
 
     def record(self) -> dict[str, Any]:
         """For the stage's record; hashes stand in `made_from`."""

@@ -33,7 +33,10 @@ def tiny_temporal(folder):
     """The autoencoder of Stable Video Diffusion, whose decoder looks at all frames of a video."""
     torch.manual_seed(0)
     model = AutoencoderKLTemporalDecoder(
-        down_block_types=("DownEncoderBlock2D",) * 2, block_out_channels=(32, 32), layers_per_block=1, scaling_factor=0.7
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        block_out_channels=(32, 32),
+        layers_per_block=1,
+        scaling_factor=0.7,
     )
     for parameter in model.decoder.time_conv_out.parameters():
         torch.nn.init.normal_(parameter, std=0.3)

@@ -48,7 +48,10 @@ def inputs(num_frames=1, channels=4):
 def in_ldm_layout(weights):
     """Names of latent diffusion for the miniature, written down from its `openaimodel.py`: level by level."""
     places = {"down_blocks.0.resnets.0": "input_blocks.1.0", "down_blocks.0.attentions.0": "input_blocks.1.1"}
-    places |= {"down_blocks.0.downsamplers.0.conv": "input_blocks.2.0.op", "down_blocks.1.resnets.0": "input_blocks.3.0"}
+    places |= {
+        "down_blocks.0.downsamplers.0.conv": "input_blocks.2.0.op",
+        "down_blocks.1.resnets.0": "input_blocks.3.0",
+    }
     places |= {"mid_block.resnets.0": "middle_block.0", "mid_block.attentions.0": "middle_block.1"}
     places |= {"mid_block.resnets.1": "middle_block.2", "up_blocks.0.resnets.0": "output_blocks.0.0"}
     places |= {"up_blocks.0.resnets.1": "output_blocks.1.0", "up_blocks.0.upsamplers.0.conv": "output_blocks.1.1.conv"}

@@ -56,7 +56,12 @@ def demo_clip(tmp_path_factory):
     CLIPTextModel(config).save_pretrained(folder / "text_encoder")
     save_file(in_transformers_names(clip), folder / "text_encoder" / "model.safetensors", {"format": "pt"})
     words = SimpleTokenizer()
-    ends = {"bos_token": "<start_of_text>", "eos_token": "<end_of_text>", "unk_token": "<end_of_text>", "pad_token": "!"}
+    ends = {
+        "bos_token": "<start_of_text>",
+        "eos_token": "<end_of_text>",
+        "unk_token": "<end_of_text>",
+        "pad_token": "!",
+    }
     merges = list(words.bpe_ranks)
     CLIPTokenizer(vocab=words.encoder, merges=merges, model_max_length=48, **ends).save_pretrained(folder / "tokenizer")
     return folder

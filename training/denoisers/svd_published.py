@@ -60,7 +60,9 @@ def check_config(published: Mapping[str, Any], own: Mapping[str, Any]) -> None:
     levels = len(own["block_out_channels"])
     theirs, ours = (_each(number, levels) for number in (heads, own["num_attention_heads"]))
     if theirs != ours:
-        raise ValueError(f"it has {theirs} attention heads, set model.denoiser.init_args.num_attention_heads, now {ours}")
+        raise ValueError(
+            f"it has {theirs} attention heads, set model.denoiser.init_args.num_attention_heads, now {ours}"
+        )
 
 
 def _each(number: Any, levels: int) -> list[int]:

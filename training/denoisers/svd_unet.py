@@ -91,6 +91,8 @@ class SvdUnet(Denoiser):
         if gradient_checkpointing:  # diffusers' own function is a closure, which cannot be pickled
             self.unet.enable_gradient_checkpointing(partial(checkpoint, use_reentrant=False))
         start_as_image_model(self.unet)
+        if gradient_checkpointing:
+            checkpoint_temporal_blocks(self.unet)
         let_pictures_pass(self.unet)
 
     def forward(self, noisy: Tensor, c_noise: Tensor, conditions: Conditions) -> Tensor:
@@ -135,6 +137,21 @@ def start_as_image_model(unet: nn.Module) -> None:
         for name in WRITERS.get(type(module), ()):
             for parameter in module.get_submodule(name).parameters():
                 nn.init.zeros_(parameter)
+
+
+class CheckpointedTemporalBlock(TemporalBasicTransformerBlock):
+    """One whose activations are computed again in the backward pass: diffusers does so with the spatial blocks alone."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        """See `TemporalBasicTransformerBlock`."""
+        return checkpoint(super().forward, *args, use_reentrant=False, **kwargs)  # pyright: ignore[reportReturnType]
+
+
+def checkpoint_temporal_blocks(unet: nn.Module) -> None:
+    """Lets the temporal blocks be what they are and checkpointed too; names of weights stay."""
+    for module in unet.modules():
+        if type(module) is TemporalBasicTransformerBlock:
+            module.__class__ = CheckpointedTemporalBlock
 
 
 def let_pictures_pass(unet: nn.Module) -> None:
