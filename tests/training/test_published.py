@@ -176,10 +176,10 @@ def test_a_file_that_lacks_a_tensor_is_refused(tmp_path, lost):
 def test_what_is_no_published_model_is_refused(tmp_path, monkeypatch):
     own, stacked = SvdUnet(**OWN), "model.diffusion_model.input_blocks.1.0.time_stack.in_layers.0.weight"
     save_file({stacked: torch.zeros(1)}, tmp_path / "svd.safetensors")
-    with pytest.raises(ValueError, match="layout of generative-models .* take the diffusers folder"):
+    with pytest.raises(ValueError, match=r"layout of generative-models .* take the diffusers folder"):
         fill(own, tmp_path / "svd.safetensors")
     (tmp_path / "broken.safetensors").write_bytes(b"no weights")
-    with pytest.raises(ValueError, match="broken.safetensors does not hold the weights"):
+    with pytest.raises(ValueError, match=r"broken.safetensors does not hold the weights"):
         fill(own, tmp_path / "broken.safetensors")
     with pytest.raises(ValueError, match="has no folder 'unet'"):
         find(str(tmp_path), own)

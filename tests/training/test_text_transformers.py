@@ -117,7 +117,7 @@ def test_what_cannot_be_is_told_with_its_key(t5, demo_clip, tmp_path, monkeypatc
     ]:
         with pytest.raises(ValueError, match=words):
             loaded(folder, **settings)
-    with pytest.raises(ValueError, match="max_length is 49: set it .1 to 48"):
+    with pytest.raises(ValueError, match=r"max_length is 49: set it .1 to 48"):
         loaded(demo_clip, subfolder="text_encoder", max_length=49)
     weights = load_file(folder / "model.safetensors")
     weights.pop("encoder.final_layer_norm.weight")
@@ -125,5 +125,5 @@ def test_what_cannot_be_is_told_with_its_key(t5, demo_clip, tmp_path, monkeypatc
     with pytest.raises(ValueError, match="lacks 1 of its weights"):
         loaded(folder, max_length=5)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(ValueError, match="'nobody/nothing' cannot be loaded.*--model.text.init_args.path=<folder>"):
+    with pytest.raises(ValueError, match=r"'nobody/nothing' cannot be loaded.*--model.text.init_args.path=<folder>"):
         loaded("nobody/nothing")

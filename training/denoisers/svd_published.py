@@ -31,8 +31,8 @@ def from_ldm(weights: Mapping[str, Tensor], layers_per_block: int) -> Mapping[st
         return weights
     if any(OF_VIDEO in name for name in ours):
         raise ValueError(
-            "it is a video U-Net in the layout of generative-models (svd.safetensors): take the diffusers folder of the "
-            "same model, which has unet/config.json"
+            "it is a video U-Net in the layout of generative-models (svd.safetensors): take the diffusers folder of "
+            "the same model, which has unet/config.json"
         )
     converted = convert_ldm_unet_checkpoint(ours, {"layers_per_block": layers_per_block})
     used = {weight.data_ptr() for weight in converted.values()}

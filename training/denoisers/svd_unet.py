@@ -140,7 +140,7 @@ def start_as_image_model(unet: nn.Module) -> None:
 
 
 class CheckpointedTemporalBlock(TemporalBasicTransformerBlock):
-    """One whose activations are computed again in the backward pass: diffusers does so with the spatial blocks alone."""
+    """One whose activations are computed again in the backward pass; diffusers does so with spatial blocks alone."""
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """See `TemporalBasicTransformerBlock`."""
