@@ -123,7 +123,7 @@ class SvdUnet(Denoiser):
 
     def to_diffusers(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """See `Denoiser`: the layout of latent diffusion becomes that of diffusers; video U-Nets lose their prefix."""
-        weights = from_ldm(weights, self.unet.config.layers_per_block)
+        weights = from_ldm(weights, self.unet.config["layers_per_block"])
         return {name.replace(".spatial_res_block.", "."): weight for name, weight in weights.items()}
 
     def check_published(self, config: Mapping[str, Any]) -> None:
