@@ -7,6 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from shards.store import read_json
+from training.hub import local_copy
+
+OF_VIDEO = "AutoencoderKLTemporalDecoder"
+KINDS = ("AutoencoderKL", OF_VIDEO)
+
 
 class LatentCodec(ABC):
     """A frozen autoencoder; weights are loaded by `load`, not before."""
@@ -51,7 +57,11 @@ class LatentCodec(ABC):
 
 
 class DiffusersCodec(LatentCodec):
-    """A diffusers `AutoencoderKL`: each frame by itself, the mean of its posterior."""
+    """An `AutoencoderKL` of diffusers, which takes each frame by itself, or the `AutoencoderKLTemporalDecoder` of SVD.
+
+    Both encode frame by frame; latents are the posterior's mean. The temporal decoder looks at the frames of a video
+    together, `batch_size` of them at once.
+    """
 
     frame_by_frame = True
     located_by = ("path", "subfolder")
@@ -75,22 +85,24 @@ class DiffusersCodec(LatentCodec):
             raise ValueError(f"frames of {width}x{height} px: width and height must be multiples of {self.factor}")
         return num_frames, self.channels, height // self.factor, width // self.factor
 
-    def weights(self) -> Path | None:
-        """See `LatentCodec`."""
-        folder = Path(self.path) / self.subfolder
-        return folder if folder.exists() else None
+    def weights(self) -> Path:
+        """See `LatentCodec`; what a hub holds is brought here."""
+        try:
+            return local_copy(self.path, self.subfolder, "--model.codec.init_args.path")
+        except ValueError as error:
+            raise ValueError(f"the autoencoder {self.path!r} cannot be loaded: {error}") from error
 
     def load(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `LatentCodec`."""
-        from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+        import diffusers
 
+        folder = self.weights()
         try:
-            model, loaded = AutoencoderKL.from_pretrained(  # pyright: ignore[reportGeneralTypeIssues]
-                self.path,
-                subfolder=self.subfolder,
-                torch_dtype=dtype,
-                low_cpu_mem_usage=False,
-                output_loading_info=True,
+            kind = read_json(folder / "config.json").get("_class_name")
+            if kind not in KINDS:
+                raise ValueError(f"it is a {kind}, not one of {', '.join(KINDS)}")
+            model, loaded = getattr(diffusers, kind).from_pretrained(
+                folder, torch_dtype=dtype, low_cpu_mem_usage=False, output_loading_info=True
             )
             if loaded["missing_keys"]:
                 raise ValueError(f"its file lacks {len(loaded['missing_keys'])} of its weights")
@@ -100,7 +112,8 @@ class DiffusersCodec(LatentCodec):
                 "With no network name a local diffusers folder: --model.codec.init_args.path=<folder>"
             ) from error
         self._check(model.config)
-        self.model: Any = model.to(device).eval().requires_grad_(False)  # pyright: ignore[reportArgumentType]
+        self.model: Any = model.to(device).eval().requires_grad_(False)
+        self._sees_time = kind == OF_VIDEO
 
     def _check(self, config) -> None:
         factor, channels = 2 ** (len(config.block_out_channels) - 1), config.latent_channels
@@ -134,10 +147,13 @@ class DiffusersCodec(LatentCodec):
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """See `LatentCodec`."""
-        flat = latents.flatten(0, 1) / self._scale + self._shift  # (B*T, C, h, w)
-        pixels = torch.cat([self._decode(part) for part in flat.split(self.batch_size)])  # (B*T, 3, H, W)
+        unscaled = latents / self._scale + self._shift  # (B, T, C, h, w)
+        apart = unscaled if self._sees_time else unscaled.flatten(0, 1)[None]  # else the frames of all videos in one
+        parts = [part for video in apart for part in video.split(self.batch_size)]  # of (N, C, h, w)
+        pixels = torch.cat([self._decode(part) for part in parts])  # (B*T, 3, H, W)
         return pixels.permute(0, 2, 3, 1).unflatten(0, latents.shape[:2])
 
     def _decode(self, latents: Tensor) -> Tensor:
-        pixels = self.model.decode(latents.to(self.model.dtype)).sample.float()
+        time = {"num_frames": len(latents)} if self._sees_time else {}
+        pixels = self.model.decode(latents.to(self.model.dtype), **time).sample.float()
         return ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

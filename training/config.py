@@ -64,6 +64,8 @@ class StageCLI(LightningCLI):
         """Adds what is not of model, data or trainer."""
         parser.add_argument("--num_samples", type=int, required=True, help="samples that the stage sees")
         parser.add_argument("--init_from", type=str | None, default=None, help="stage whose EMA weights it starts from")
+        about = "published weights that it starts from: a diffusers folder, its hub name, or a .safetensors file"
+        parser.add_argument("--init_weights", type=str | None, default=None, help=about)
         # YAML that names no class, as all did before there were several, means this one
         parser.set_defaults({"model.sampler": {"class_path": "training.sampler.EulerSampler"}})
         parser.add_argument("--watch", type=Watch, default=Watch(), help="how often the stage is looked at, in samples")
@@ -100,6 +102,11 @@ class Stage:
     def init_from(self) -> str | None:
         """The stage that it starts from."""
         return self.cli.built.init_from
+
+    @property
+    def init_weights(self) -> str | None:
+        """Published weights that it starts from: a path or a hub name."""
+        return self.cli.built.init_weights
 
     def open(self) -> None:
         """Opens the data, and sees that its frames suit the codec.

@@ -17,9 +17,11 @@ from training.callbacks.loggers import loggers_of
 from training.callbacks.watchers import Watchers
 from training.codec import LatentCodec
 from training.config import Stage
-from training.run import Run, check_same, content_hash, file_hash, versions, weights_of
+from training.published import fill
+from training.run import Run, check_same, content_hash, file_hash, versions
 from training.sample_plan import SKIPPED
 from training.screen import Screen
+from training.start import Start, find_start
 
 
 def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
@@ -35,9 +37,9 @@ def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
         ValueError: something that the user can mend; nothing was written or moved.
     """
     stage.open()
-    source = weights_of(Run(run.folder.parent / stage.init_from), f"stage {run.stage}") if stage.init_from else None
-    if source:
-        check_codec(Run(source.parent), stage.model.codec)
+    source = find_start(stage, run)
+    if source and source.stage:
+        check_codec(source.stage, stage.model.codec)
     made_from = stage.settings() | stage.data.identity() | _weights(stage, source)
     if not force:
         check_same(run, made_from)
@@ -51,13 +53,13 @@ def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
     for line in stage.data.describe():
         screen.say(line)
     watchers = _prepare(stage, run, trainer, screen)
-    _load(stage, source, trainer)
+    began = _load(stage, source, trainer)
     if trainer.is_global_zero:
         if force and run.folder.exists():
             screen.say(f"stage {run.stage}: the old run is now {run.move_aside()}")
-        _begin(stage, run, made_from)
+        _begin(stage, run, {"made_from": made_from, "started_from": began})
     checkpoint = _checkpoint(run)
-    screen.say(_beginning(run, source, checkpoint))
+    screen.say(_beginning(run, source, began, checkpoint))
     trainer.fit(stage.model, datamodule=stage.data, ckpt_path=checkpoint, weights_only=True)
     if trainer.global_step < stage.data.num_steps:
         raise ValueError(f"stage {run.stage} stopped early; the same command (without FORCE) goes on")
@@ -66,9 +68,9 @@ def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
     screen.say(_end(run, watchers))
 
 
-def _weights(stage: Stage, source: Path | None) -> dict[str, str | None]:
+def _weights(stage: Stage, source: Start | None) -> dict[str, str | None]:
     """Hashes of all weights that the stage is given."""
-    given = {"init": source, "codec": stage.model.codec.weights(), "text": stage.model.text.weights()}
+    given = {"init": source and source.path, "codec": stage.model.codec.weights(), "text": stage.model.text.weights()}
     if stage.model.image_encoder:
         given["image_encoder"] = stage.model.image_encoder.weights()
     return {f"{name}_weights": content_hash(path) for name, path in given.items()}
@@ -98,14 +100,18 @@ def _prepare(stage: Stage, run: Run, trainer: Trainer, screen: Screen) -> Watche
     return watchers
 
 
-def _load(stage: Stage, source: Path | None, trainer: Trainer) -> None:
-    """Loads the weights that the stage starts from, and those that stay frozen."""
-    if source is not None:
-        load_weights(stage, source)
+def _load(stage: Stage, source: Start | None, trainer: Trainer) -> dict[str, Any]:
+    """Loads the weights that the stage starts from, and those that stay frozen; tells what the former were."""
+    began = source.record() if source else {}
+    if source and source.published_as:
+        began["tensors"] = str(fill(stage.model.denoiser, source.path))
+    elif source:
+        load_weights(stage, source.path)
     stage.model.load_frozen(trainer.strategy.root_device)
     stage.model.start()
     for bucket in stage.data.buckets:
         stage.model.check_parts(bucket)
+    return began
 
 
 def load_weights(stage: Stage, path: Path) -> None:
@@ -121,14 +127,14 @@ def load_weights(stage: Stage, path: Path) -> None:
         raise ValueError(f"{path} does not hold the weights of this denoiser: {' '.join(words[:3])}") from error
 
 
-def _begin(stage: Stage, run: Run, made_from: dict[str, Any]) -> None:
+def _begin(stage: Stage, run: Run, origin: dict[str, Any]) -> None:
     """Makes the folder, with all that can be known before the first step."""
     run.folder.mkdir(parents=True, exist_ok=True)
     remove_temporaries(run.folder)
     write_table(run.folder / "skipped.parquet", stage.data.skipped, SKIPPED)
     with atomic_path(run.config) as temporary:
         temporary.write_text(stage.to_yaml(), encoding="utf-8")
-    run.write_record({"finished": False, "made_from": made_from, "versions": versions()})
+    run.write_record({"finished": False, **origin, "versions": versions()})
 
 
 def _checkpoint(run: Run) -> Path | None:
@@ -139,10 +145,11 @@ def _checkpoint(run: Run) -> Path | None:
     return run.checkpoint
 
 
-def _beginning(run: Run, source: Path | None, checkpoint: Path | None) -> str:
+def _beginning(run: Run, source: Start | None, began: dict[str, Any], checkpoint: Path | None) -> str:
     if checkpoint:
         return f"stage {run.stage} goes on from {checkpoint}"
-    return f"stage {run.stage} starts from " + (f"the EMA weights of {source.parent}" if source else "random weights")
+    told = f": {began['tensors']}" if "tensors" in began else ""
+    return f"stage {run.stage} starts from {source or 'random weights'}{told}"
 
 
 def _hand_over(stage: Stage, run: Run, made_from: dict[str, Any], watchers: Watchers) -> None:
@@ -153,7 +160,8 @@ def _hand_over(stage: Stage, run: Run, made_from: dict[str, Any], watchers: Watc
         _write_weights(run.ema_weights, denoiser.state_dict())
     weights = {path.name: file_hash(path) for path in (run.raw_weights, run.ema_weights)}
     run.write_record(
-        {
+        (run.record or {})
+        | {
             "finished": True,
             "made_from": made_from,
             "versions": versions(),

@@ -23,7 +23,8 @@ def describe(recipe: Recipe, stages: list[str], arguments: list[str]) -> Iterato
     for name in stages:
         with torch.device("meta"):  # shapes without memory
             stage = build_stage(recipe.files(name), arguments)
-        yield f"stage {name}" + (f", from stage {stage.init_from}" if stage.init_from else "")
+        before = f"stage {stage.init_from}" if stage.init_from else stage.init_weights
+        yield f"stage {name}" + (f", from {before}" if before else "")
         yield from (f"  {line}" for line in (*_model(stage), *_sizes(stage), *_data(stage), *_steps(stage)))
 
 

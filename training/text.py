@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+HUB = "hf-hub:"
+
 
 class TextEncoder(ABC):
     """A frozen text encoder; weights are loaded by `load`, not before."""
@@ -48,9 +50,21 @@ class OpenClipText(TextEncoder):
         self.located_by = ("model",) if model.startswith("local-dir:") else ("pretrained",)
 
     def weights(self) -> Path | None:
-        """See `TextEncoder`."""
+        """See `TextEncoder`; what a hub holds is brought here, and where that fails `load` says why."""
         local = [Path(self.model.removeprefix("local-dir:")), Path(self.pretrained or "")]
-        return next((path for path in local if path.name and path.exists()), None)
+        return next((path for path in local if path.name and path.exists()), None) or self._of_hub()
+
+    def _of_hub(self) -> Path | None:
+        """The file that open_clip loads."""
+        from open_clip.pretrained import download_pretrained, download_pretrained_from_hf, get_pretrained_cfg
+
+        try:
+            if self.model.startswith(HUB):
+                return Path(download_pretrained_from_hf(self.model.removeprefix(HUB)))
+            fetched = download_pretrained(get_pretrained_cfg(self.model, self.pretrained or ""))
+        except Exception:  # no network, no such name: each library raises its own
+            return None
+        return Path(fetched) if fetched else None
 
     def load(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `TextEncoder`."""

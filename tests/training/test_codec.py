@@ -5,6 +5,7 @@ import socket
 import pytest
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.autoencoders.autoencoder_kl_temporal_decoder import AutoencoderKLTemporalDecoder
 
 from training.codec import DiffusersCodec
 
@@ -24,6 +25,21 @@ def tiny(folder, scale=0.7, shift=None, blocks=4, channels=4):
         shift_factor=shift,
     )
     torch.nn.init.normal_(model.decoder.conv_out.weight, std=0.3)  # else the pictures are nearly gray
+    model.save_pretrained(folder)
+    return model.eval()
+
+
+def tiny_temporal(folder):
+    """The autoencoder of Stable Video Diffusion, whose decoder looks at all frames of a video."""
+    torch.manual_seed(0)
+    model = AutoencoderKLTemporalDecoder(
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        block_out_channels=(32, 32),
+        layers_per_block=1,
+        scaling_factor=0.7,
+    )
+    for parameter in model.decoder.time_conv_out.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
     model.save_pretrained(folder)
     return model.eval()
 
@@ -133,7 +149,7 @@ def test_a_wrong_geometry_is_refused_with_both(saved, wrong):
 
 
 def test_a_missing_folder_is_named_with_the_way_out(tmp_path):
-    with pytest.raises(ValueError, match=r"(?s)absent' cannot be loaded .*--model\.codec\.init_args\.path="):
+    with pytest.raises(ValueError, match=r"(?s)absent' cannot be loaded.*--model\.codec\.init_args\.path="):
         codec_of(tmp_path / "absent")
 
 
@@ -152,3 +168,25 @@ def test_what_lies_here_is_loaded_without_the_network(saved, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **_: calls.append(args) or [])
     codec = codec_of(folder)
     assert calls == [] and not any(weights.requires_grad for weights in codec._model.parameters())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("at_once", [2, 8])
+def test_the_temporal_decoder_takes_the_frames_of_each_video_together(tmp_path, at_once):
+    model, frames = tiny_temporal(tmp_path), some_frames(num_frames=4)
+    codec = codec_of(tmp_path, factor=2, batch_size=at_once)
+    latents = codec.encode(frames)
+    assert torch.allclose(latents.flatten(0, 1), posterior(model, frames).mean * 0.7, atol=1e-5)
+    chunks = [chunk for video in latents / 0.7 for chunk in video.split(at_once)]
+    expected = torch.cat([pixels_of(model.decode(chunk, num_frames=len(chunk)).sample) for chunk in chunks])
+    decoded = codec.decode(latents)
+    assert (decoded.flatten(0, 1).float() - expected.round().clamp(0, 255)).abs().max() <= 1
+    assert (decoded.float() - codec.decode(latents[:, :1]).float()).abs().max() > 5  # neighbours change a frame
+
+
+def test_another_kind_of_autoencoder_is_refused(tmp_path):
+    tiny_temporal(tmp_path)
+    config = tmp_path / "config.json"
+    config.write_text(config.read_text().replace("AutoencoderKLTemporalDecoder", "AutoencoderKLWan"))
+    with pytest.raises(ValueError, match="it is a AutoencoderKLWan, not one of AutoencoderKL, AutoencoderKLTemporal"):
+        codec_of(tmp_path, factor=2)

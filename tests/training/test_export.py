@@ -71,7 +71,8 @@ def test_diffusers_samples_our_frames_from_it(trained, tmp_path):
         "noise_aug_strength": 0.02,
         "generator": torch.Generator().manual_seed(3),
     }
-    theirs = pipeline(Image.fromarray(picture), **SIZE, **told, generator=torch.Generator().manual_seed(3)).frames  # (B, T, H, W, 3), 0..1
+    told |= {"generator": torch.Generator().manual_seed(3)}
+    theirs = pipeline(Image.fromarray(picture), **SIZE, **told).frames  # (B, T, H, W, 3), 0..1
     run = Run(trained.runs / "2")
     stage = build_stage([run.config], ["--data.buckets", json.dumps([SIZE])])
     load_weights(stage, run.ema_weights)

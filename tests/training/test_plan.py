@@ -15,7 +15,7 @@ def test_the_plan_of_svd_needs_no_weights_and_no_data(capsys):
     assert said.count("1,524.6 M train") == 6
     assert "150,000 steps of 1,536 samples" in said and "LogNormal(mean=0.5, std=1.4)" in said
     assert "(T, C, h, w) = (14, 4, 72, 128)" in said
-    assert said.count("there are no shards in nowhere") == 7
+    assert said.count("there are no shards in nowhere") == 8
 
 
 def test_the_plan_says_what_is_skipped(tmp_path, capsys):
@@ -27,7 +27,7 @@ def test_the_plan_says_what_is_skipped(tmp_path, capsys):
     assert not tiny.runs.exists()
 
 
-@pytest.mark.parametrize("recipe", ["demo", "svd"])
+@pytest.mark.parametrize("recipe", ["demo", "svd", "svd-small"])
 def test_shipped_recipes_build(recipe, capsys):
     assert main(["plan", "--recipe", recipe, "--data.shards", "nowhere"]) == 0
 

@@ -72,3 +72,12 @@ def test_a_missing_folder_is_named_with_the_way_out(tmp_path):
     text = OpenClipText(f"local-dir:{tmp_path}/absent")
     with pytest.raises(ValueError, match=r"absent' cannot be loaded .*--model\.text\.init_args\.model=local-dir:"):
         text.load(torch.device("cpu"), torch.float32)
+
+
+@pytest.mark.parametrize("name", [("ViT-H-14", "laion2b_s32b_b79k"), ("hf-hub:owner/name", None)])
+def test_weights_of_a_hub_are_the_file_that_open_clip_loads(tmp_path, monkeypatch, name):
+    asked = []
+    monkeypatch.setattr("open_clip.pretrained.hf_hub_download", lambda **what: asked.append(what) or str(tmp_path))
+    assert OpenClipText(*name).weights() == tmp_path and asked[0]["filename"] == "open_clip_model.safetensors"
+    monkeypatch.undo()
+    assert OpenClipText("local-dir:absent").weights() is None

@@ -39,6 +39,10 @@ class CogVideoX(Denoiser):
         ValueError: `attention_head_dim` is no multiple of 16.
     """
 
+    published_in = "transformer"
+
+    input_layer = "transformer.patch_embed.proj.weight"
+
     def __init__(
         self,
         num_layers: int = 42,
@@ -93,9 +97,9 @@ class CogVideoX(Denoiser):
         """See `Denoiser`: never, for every layer sees space and time at once."""
         return False
 
-    def inputs(self) -> list[str]:
-        """See `Denoiser`."""
-        return ["transformer.patch_embed.proj.weight"]
+    def optional_part(self, name: str) -> str | None:
+        """See `Denoiser`: the embedding of the numbers, which starts at zero anyway."""
+        return "the embedding of the numbers" if name.startswith("micro_embedding.") else None
 
     def _with_numbers(self, conditions: Conditions) -> Tensor:
         text, micro = conditions.text, conditions.micro

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,10 +10,20 @@ from torch import Tensor, nn
 from training.conditioning import Conditions
 
 SPATIAL, TEMPORAL = "spatial", "temporal"
+NOT_GIVEN = "not_given"
 
 
 class Denoiser(nn.Module, ABC):
-    """The network F of the objective: noisy latents in, its raw prediction out."""
+    """The network F of the objective: noisy latents in, its raw prediction out.
+
+    What follows `groups` is for weights published elsewhere (`training/published.py`); a new architecture needs none
+    of it until it starts from such.
+    """
+
+    published_in: str | None = None
+    """Folder of a diffusers pipeline that holds weights for this architecture; None: it takes none."""
+    input_layer: str | None = None
+    """The weight (D, C, ...) that reads the C input channels, those of the noisy latents first."""
 
     not_given: nn.Parameter
     """(C',) latents in the place of frames that are not given; not every denoiser has it."""
@@ -69,19 +80,57 @@ class Denoiser(nn.Module, ABC):
 
         The model then first predicts what it did, whatever it is given.
         """
-        own, fitted = self.state_dict(), dict(weights)
-        for name in self.inputs():
-            if name in fitted and fitted[name].shape[0] == own[name].shape[0]:
-                fitted[name] = _with_zeros(fitted[name], own[name].shape[1])
-        if "not_given" in own:
-            fitted.setdefault("not_given", own["not_given"])
+        own, fitted, name = self.state_dict(), dict(weights), str(self.input_layer)
+        if name in fitted:
+            fitted[name] = with_inputs(fitted[name], max(own[name].shape[1], fitted[name].shape[1]))
+        if NOT_GIVEN in own:
+            fitted.setdefault(NOT_GIVEN, own[NOT_GIVEN])
         return fitted
 
-    @abstractmethod
-    def inputs(self) -> list[str]:
-        """Names of the weights (out, in, ...) that see the channels of the noisy latents."""
+    def published_name(self, name: str) -> str:
+        """The name that a tensor of this denoiser has in diffusers' layout; by default without its first part."""
+        return name.partition(".")[2]
+
+    def optional_part(self, name: str) -> str | None:
+        """The part, in words, that published weights may lack as a whole; None for a tensor that they must have."""
+        return None
+
+    def start_without(self, part: str) -> None:
+        """Makes an optional part that was not published change nothing at first."""
+
+    def to_diffusers(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """A single file's tensors in diffusers' layout, whichever they came in.
+
+        Raises:
+            ValueError: the layout is not known; names it.
+        """
+        return weights
+
+    def check_published(self, config: Mapping[str, Any]) -> None:
+        """Sees that published weights mean what this architecture makes of them, beyond their shapes.
+
+        Args:
+            config: of the published model, as diffusers writes it.
+
+        Raises:
+            ValueError: they do not; names both values.
+        """
 
 
-def _with_zeros(weight: Tensor, channels: int) -> Tensor:
-    missing = max(0, channels - weight.shape[1])
-    return torch.cat([weight, weight.new_zeros(weight.shape[0], missing, *weight.shape[2:])], 1)
+def with_inputs(weight: Tensor, num_channels: int) -> Tensor:
+    """A layer's weight for another number of input channels.
+
+    Further ones start at zero, so that whatever is concatenated changes nothing at first; where there are fewer, what
+    the others would have read counts as zero.
+
+    Args:
+        weight: (D, C, ...).
+        num_channels: C of the result.
+
+    Returns:
+        (D, num_channels, ...), of the same type.
+    """
+    fitted = weight.new_zeros(len(weight), num_channels, *weight.shape[2:])
+    kept = min(num_channels, weight.shape[1])
+    fitted[:, :kept] = weight[:, :kept]
+    return fitted

@@ -3,6 +3,7 @@
 Owns how pictures pass the temporal layers by, and how a fresh model starts; the layers themselves are diffusers'.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,8 @@ from torch import Tensor, nn, ones_like, zeros
 from torch.utils.checkpoint import checkpoint
 
 from training.conditioning import Conditions
-from training.denoisers.denoiser import Denoiser
+from training.denoisers.denoiser import NOT_GIVEN, Denoiser
+from training.denoisers.svd_published import check_config, from_ldm
 
 TEMPORAL_PARTS = {"temporal_res_block", "temporal_transformer_blocks", "time_pos_embed", "time_mixer"}
 WRITERS = {
@@ -22,6 +24,7 @@ WRITERS = {
     TransformerSpatioTemporalModel: ("time_pos_embed.linear_2",),
     TemporalBasicTransformerBlock: ("ff_in.net.2", "attn1.to_out.0", "attn2.to_out.0", "ff.net.2"),
 }
+NUMBERS, TIME = "the embedding of the numbers", "the temporal layers"
 PLAIN, ATTENDING = "{}BlockSpatioTemporal", "CrossAttn{}BlockSpatioTemporal"
 
 
@@ -51,6 +54,9 @@ class SvdUnet(Denoiser):
     Raises:
         ValueError: `num_micro` is below 1, or the levels do not agree.
     """
+
+    published_in = "unet"
+    input_layer = "unet.conv_in.weight"
 
     def __init__(
         self,
@@ -91,6 +97,8 @@ class SvdUnet(Denoiser):
         if num_given_channels:
             self.not_given = nn.Parameter(zeros(num_given_channels))
         start_as_image_model(self.unet)
+        if gradient_checkpointing:
+            checkpoint_temporal_blocks(self.unet)
         let_pictures_pass(self.unet)
 
     def forward(self, noisy: Tensor, c_noise: Tensor, conditions: Conditions) -> Tensor:
@@ -104,9 +112,32 @@ class SvdUnet(Denoiser):
         """See `Denoiser`: the temporal layers, the frame's position, and the factor that blends them in."""
         return not TEMPORAL_PARTS.isdisjoint(name.split("."))
 
-    def inputs(self) -> list[str]:
-        """See `Denoiser`."""
-        return ["unet.conv_in.weight"]
+    def published_name(self, name: str) -> str:
+        """See `Denoiser`: that of an image U-Net; what is temporal has it from the video U-Net alone."""
+        return super().published_name(name).replace(".spatial_res_block.", ".")
+
+    def optional_part(self, name: str) -> str | None:
+        """See `Denoiser`: an image U-Net has no temporal layers and knows no numbers."""
+        if self.is_temporal(name):
+            return TIME
+        if name == NOT_GIVEN:
+            return "the latents for frames that are not given"
+        return NUMBERS if ".add_embedding." in name else None
+
+    def start_without(self, part: str) -> None:
+        """See `Denoiser`: the numbers add nothing at first; the temporal layers never do."""
+        if part == NUMBERS:
+            for parameter in self.unet.add_embedding.linear_2.parameters():
+                nn.init.zeros_(parameter)
+
+    def to_diffusers(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """See `Denoiser`: the layout of latent diffusion becomes that of diffusers; video U-Nets lose their prefix."""
+        weights = from_ldm(weights, self.unet.config["layers_per_block"])
+        return {name.replace(".spatial_res_block.", "."): weight for name, weight in weights.items()}
+
+    def check_published(self, config: Mapping[str, Any]) -> None:
+        """See `Denoiser`: the kind of U-Net, and heads, which no shape tells."""
+        check_config(config, self.unet.config)
 
 
 def start_as_image_model(unet: nn.Module) -> None:
@@ -115,6 +146,21 @@ def start_as_image_model(unet: nn.Module) -> None:
         for name in WRITERS.get(type(module), ()):
             for parameter in module.get_submodule(name).parameters():
                 nn.init.zeros_(parameter)
+
+
+class CheckpointedTemporalBlock(TemporalBasicTransformerBlock):
+    """One whose activations are computed again in the backward pass; diffusers does so with spatial blocks alone."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        """See `TemporalBasicTransformerBlock`."""
+        return checkpoint(super().forward, *args, use_reentrant=False, **kwargs)  # pyright: ignore[reportReturnType]
+
+
+def checkpoint_temporal_blocks(unet: nn.Module) -> None:
+    """Lets the temporal blocks be what they are and checkpointed too; names of weights stay."""
+    for module in unet.modules():
+        if type(module) is TemporalBasicTransformerBlock:
+            module.__class__ = CheckpointedTemporalBlock
 
 
 def let_pictures_pass(unet: nn.Module) -> None:

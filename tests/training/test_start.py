@@ -1,0 +1,78 @@
+"""What a stage starts from, through the command line."""
+
+import shutil
+
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+from safetensors.torch import load_file
+from tiny_recipe import TinyRecipe
+
+from training.__main__ import main
+from training.run import Run, content_hash
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    recipe = TinyRecipe(tmp_path)
+    recipe.pack()
+    return recipe
+
+
+@pytest.fixture
+def image_model(tmp_path):
+    """A published image U-Net that the tiny recipe can start from."""
+    torch.manual_seed(5)
+    blocks = {"down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D")}
+    blocks |= {"up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"), "block_out_channels": (32, 32)}
+    sizes = {"layers_per_block": 1, "attention_head_dim": 2, "cross_attention_dim": 64, "use_linear_projection": True}
+    UNet2DConditionModel(**blocks, **sizes).save_pretrained(tmp_path / "sd" / "unet")
+    return tmp_path / "sd"
+
+
+def refused(capsys, arguments, *words):
+    capsys.readouterr()
+    assert main(arguments) == 1
+    said = capsys.readouterr().err
+    assert [word for word in words if word not in said] == [], said
+
+
+def test_a_stage_starts_from_published_weights_and_says_which(tiny, image_model, capsys):
+    start = ("--init_weights", str(image_model), "--model.trainable", r"[time_embedding\.]")
+    assert main(tiny.train("1", *start)) == 0
+    published = load_file(image_model / "unet" / "diffusion_pytorch_model.safetensors")
+    told = f"starts from the published weights in {image_model}/unet: {len(published)} tensors taken, "
+    assert told in capsys.readouterr().out
+    record = Run(tiny.runs / "1").record
+    assert record and record["made_from"]["init_weights"] == content_hash(image_model / "unet")
+    assert record["started_from"]["published_as"] == str(image_model) and "fresh" in record["started_from"]["tensors"]
+    after = load_file(tiny.runs / "1" / "raw.safetensors")
+    moved = {name for name, weight in published.items() if f"unet.{name}" in after}
+    moved = {name for name in moved if not torch.equal(after[f"unet.{name}"], published[name])}
+    assert moved == {name for name in published if name.startswith("time_embedding.")}  # the rest is what it was
+
+
+def test_the_same_weights_elsewhere_go_on_and_others_do_not(tiny, image_model, tmp_path, capsys):
+    assert main(tiny.train("1", "--init_weights", str(image_model))) == 0
+    shutil.copytree(image_model, tmp_path / "copy")
+    assert main(tiny.train("1", "--init_weights", str(tmp_path / "copy"))) == 0
+    assert "is finished" in capsys.readouterr().out
+    config = tmp_path / "copy" / "unet" / "config.json"
+    config.write_text(config.read_text() + "\n")
+    refused(capsys, tiny.train("1", "--init_weights", str(tmp_path / "copy")), "init_weights", "FORCE=1")
+    refused(capsys, tiny.train("1"), "init_weights", "-> None")
+
+
+def test_what_cannot_be_started_from_is_refused_before_anything_is_written(tiny, image_model, capsys, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    refused(capsys, tiny.train("1", "--init_weights", "nobody/nothing"), "name a local copy: --init_weights=<folder>")
+    given = ("--init_weights", str(image_model))
+    refused(capsys, tiny.train("2", *given), "from stage 1 (init_from) and from", "--init_from=null")
+    narrow = ("--model.denoiser.init_args.block_out_channels", "[32, 64]")
+    refused(capsys, tiny.train("1", *given, *narrow), "(32,) there, (64,) here")
+    assert not (tiny.runs / "1").exists()
+
+
+def test_the_plan_names_them_and_needs_none(tiny, capsys):
+    assert main(["plan", "--recipe", str(tiny.recipe), "--stage", "1", "--init_weights", "nobody/nothing"]) == 0
+    assert "stage 1, from nobody/nothing" in capsys.readouterr().out
