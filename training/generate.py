@@ -42,6 +42,8 @@ class Sampling:
     """Videos at once; others in the batch change a video by rounding alone."""
     raw: bool = False
     """Takes the last weights of the stage instead of their average."""
+    ema: str | None = None
+    """Length of another average that the stage kept."""
     force: bool = False
     """Replaces videos of the same name that were made with something else."""
 
@@ -72,9 +74,9 @@ def sample(
     """
     stage = build_stage([run.config], arguments)
     check_codec(run, stage.model.codec)
-    weights, samples = _weights(run, how.raw), SampleFolder(folder)
+    weights, samples = _weights(run, how), SampleFolder(folder)
     made_with = _made_with(stage, run, weights)
-    rows = [_named(each, how.raw) | made_with for each in wanted]
+    rows = [_named(each, how) | made_with for each in wanted]
     missing = samples.missing(rows, how.force)
     names = {row["video"] for row in missing}
     yield from (_sampled(samples, row) for row in rows if row["video"] not in names)
@@ -93,13 +95,19 @@ def sample_overview(folder: Path, name: str, sampled: Sequence[Sampled]) -> Path
     return path
 
 
-def _weights(run: Run, raw: bool) -> Path:
-    """The averaged weights, which `weights_of` has checked, or the last ones."""
-    if not raw:
+def _weights(run: Run, how: Sampling) -> Path:
+    """The averaged weights, which `weights_of` has checked, or others of the run."""
+    if not how.raw and how.ema is None:
         return run.ema_weights
-    path = run.raw_weights
-    if not path.exists() or file_hash(path) != (run.record or {})["weights"][path.name]:
-        raise ValueError(f"{path} is not what stage {run.stage} wrote: bring that back, or sample without --raw")
+    path, option = (run.raw_weights, "--raw") if how.raw else (run.averaged(str(how.ema)), "--ema")
+    written = (run.record or {})["weights"]
+    if path.name not in written:
+        raise ValueError(
+            f"stage {run.stage} has no {path.name}, but {', '.join(written)}; from snapshots it can be made: "
+            f"python -m training ema --stage {run.stage} --sigma-rel {how.ema}"
+        )
+    if not path.exists() or file_hash(path) != written[path.name]:
+        raise ValueError(f"{path} is not what stage {run.stage} wrote: bring that back, or sample without {option}")
     return path
 
 
@@ -122,8 +130,9 @@ def _made_with(stage: Stage, run: Run, weights: Path) -> dict[str, Any]:
     }
 
 
-def _named(wanted: Wanted, raw: bool) -> dict[str, Any]:
-    stem = f"{_slug(wanted.caption)}-{wanted.seed}" + ("-raw" if raw else "")
+def _named(wanted: Wanted, how: Sampling) -> dict[str, Any]:
+    kind = "-raw" if how.raw else f"-ema-{how.ema}" if how.ema is not None else ""
+    stem = f"{_slug(wanted.caption)}-{wanted.seed}{kind}"
     files = {"video": f"{stem}.mp4", "animation": f"{stem}.gif", "sheet": f"{stem}.png"}
     return {"caption": wanted.caption, "seed": wanted.seed} | files
 

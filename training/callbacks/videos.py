@@ -23,12 +23,12 @@ class Videos(Look):
     folder: Path
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, outputs: Any, batch: Any, batch_idx: int):  # type: ignore[override]
-        """Samples when it is time; the first rank does it."""
-        if self.captions and trainer.is_global_zero and self.is_due(pl_module, batch_idx, self.every):
+        """Samples when it is time, on all ranks (sharded weights want it so); the first one writes."""
+        if self.captions and self.is_due(pl_module, batch_idx, self.every):
             fps = self.data.fps[0]
             with pl_module.averaged():
                 videos = pl_module.generate(self.captions, self.data.bucket, fps, range(len(self.captions)))
-            for number, video in enumerate(videos.cpu().numpy()):
+            for number, video in enumerate(videos.cpu().numpy() if trainer.is_global_zero else ()):
                 write_mp4(self.folder / f"{pl_module.samples_seen:09d}-{number}.mp4", video, fps)
                 _show(trainer, f"videos/{self.captions[number]}", gif(video, fps), video.shape, pl_module.samples_seen)
 

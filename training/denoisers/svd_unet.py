@@ -4,7 +4,7 @@ Owns how pictures pass the temporal layers by, and how a fresh model starts; the
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from diffusers import UNetSpatioTemporalConditionModel
 from diffusers.models.attention import TemporalBasicTransformerBlock
@@ -96,6 +96,10 @@ class SvdUnet(Denoiser):
     def is_temporal(self, name: str) -> bool:
         """See `Denoiser`: the temporal layers, the frame's position, and the factor that blends them in."""
         return not TEMPORAL_PARTS.isdisjoint(name.split("."))
+
+    def blocks(self) -> list[nn.Module]:
+        """See `Denoiser`: the levels."""
+        return [*self.unet.down_blocks, cast("nn.Module", self.unet.mid_block), *self.unet.up_blocks]
 
 
 def start_as_image_model(unet: nn.Module) -> None:
