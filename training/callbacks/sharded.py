@@ -1,5 +1,6 @@
 """Training with weights, gradients, moments and averages in shards: `trainer.strategy: fsdp2`."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ class Sharded(ModelParallelStrategy):
 
     def __init__(self) -> None:
         super().__init__(tensor_parallel_size=1, save_distributed_checkpoint=False)
+        # of operations in place on what a block gives, which no block's successor does
+        warnings.filterwarnings("ignore", message="FSDP2-wrapped module")
 
     def setup_environment(self) -> None:
         """Lays all ranks out in one line."""
