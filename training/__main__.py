@@ -24,7 +24,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """`train`, `sample`, `export`, `plan`, `encode`; what they do not know themselves goes to the configuration."""
+    """The commands; what they do not know themselves goes to the configuration."""
     parser = argparse.ArgumentParser(
         prog="python -m training",
         description="Trains a video diffusion model in stages on packed shards, and samples from it.",
@@ -48,9 +48,14 @@ def make_parser() -> argparse.ArgumentParser:
     sample.add_argument("--stage", help="a finished stage (default: the last one that takes what is given)")
     sample.add_argument("--seed", type=int, default=0, help="of the noise; line n of a list adds n (default 0)")
     sample.add_argument("--batch", type=int, default=1, help="videos at once (default 1)")
-    sample.add_argument("--raw", action="store_true", help="the last weights in place of their average")
+    which = sample.add_mutually_exclusive_group()
+    which.add_argument("--raw", action="store_true", help="the last weights in place of their average")
+    which.add_argument("--ema", metavar="LENGTH", help="another average: its ema_decay or ema_sigma_rel")
     sample.add_argument("--out", help="folder for mp4, GIF, PNG and samples.parquet (default: samples in the run)")
     sample.add_argument("--force", action="store_true", help="replace what was sampled with other settings")
+    ema = commands.add_parser("ema", parents=[shared], allow_abbrev=False, help="make an average of another length")
+    ema.add_argument("--stage", required=True, help="a finished stage that kept snapshots")
+    ema.add_argument("--sigma-rel", type=float, required=True, help="length, as model.ema_sigma_rel takes it")
     plan = commands.add_parser("plan", parents=[shared], allow_abbrev=False, help="say what stages would do")
     plan.add_argument("--stage", help="a stage or a chain (default: all)")
     out = commands.add_parser("export", parents=[shared], allow_abbrev=False, help="write a stage for diffusers")
@@ -100,7 +105,10 @@ def sample(options: argparse.Namespace, rest: list[str]) -> None:
     from training.generate import Sampling, sample_overview
     from training.generate import sample as sample_videos
 
-    folder, how = Path(options.out or run.folder / "samples"), Sampling(options.batch, options.raw, options.force)
+    folder, how = (
+        Path(options.out or run.folder / "samples"),
+        Sampling(options.batch, options.raw, options.ema, options.force),
+    )
     with _sole_user(Run(folder)):
         sampled = []
         for each in sample_videos(run, wanted, folder, rest, how):
@@ -131,6 +139,18 @@ def plan(options: argparse.Namespace, rest: list[str]) -> None:
 
     for line in describe(recipe, stages, rest):
         print(line, flush=True)
+
+
+def ema(options: argparse.Namespace, rest: list[str]) -> None:
+    """Makes an average of another length from snapshots."""
+    if rest:
+        raise ValueError(f"ema takes no {' '.join(rest)}")
+    _recipe(options).files(options.stage)
+    run = Run(_runs(options) / options.stage)
+    from training.post_hoc import synthesise
+
+    with _sole_user(run):
+        print(f"stage {run.stage}: {synthesise(run, options.sigma_rel)}")
 
 
 def encode(options: argparse.Namespace, rest: list[str]) -> None:
@@ -193,7 +213,7 @@ def _sole_user(run: Run) -> Iterator[None]:
         yield
 
 
-COMMANDS = {"train": train, "sample": sample, "export": export, "plan": plan, "encode": encode}
+COMMANDS = {"train": train, "sample": sample, "ema": ema, "export": export, "plan": plan, "encode": encode}
 
 
 def main(arguments: list[str]) -> int:

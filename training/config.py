@@ -14,6 +14,7 @@ from jsonargparse import ArgumentError
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
+import training.callbacks.sharded  # noqa: F401  makes the name `fsdp2` known
 from training.callbacks.watch import Watch
 from training.data import StageData
 from training.latent_set import facts
@@ -30,6 +31,7 @@ ABOUT_RUNNING = (
     "data.sampling_fps",
     "model.sampler",
     "model.guidance",
+    "model.compile",
     "model.codec.init_args.batch_size",
     "model.conditioning.given.sampling_noise",
     "model.denoiser.init_args.gradient_checkpointing",
@@ -194,7 +196,10 @@ class Stage:
             ValueError: this machine has not what it asks for, such as a GPU.
         """
         try:
-            return self.cli.instantiate_trainer(**settings)
+            trainer = self.cli.instantiate_trainer(**settings)
+            if str(self.cli.config.trainer.precision) in ("16", "16-mixed") and trainer.precision == "bf16-mixed":
+                raise ValueError("float16 needs a GPU")  # Lightning would take bfloat16 in its place
+            return trainer
         except Exception as error:  # Lightning raises its own and others' errors here
             wanted = self.cli.config.trainer
             raise ValueError(

@@ -10,13 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from training.sharding import like, local, whole
+
 
 class Ema:
     """average <- d average + (1 - d) weights, with d = min(decay, (1 + n) / (10 + n)) at the nth update.
 
     The warm-up lets the average forget the first weights; it is that of TensorFlow's `ExponentialMovingAverage` and of
     sgm's `LitEma`. Parameters that train are averaged in float32 (float64 stays), buffers are copied, frozen parameters
-    keep the bits they had at the start.
+    keep the bits they had at the start. Of a sharded module each rank averages its share.
 
     Pass the plain module, always the same one: wrappers (compiled, distributed) change the names.
 
@@ -27,9 +29,13 @@ class Ema:
     def __init__(self, module: nn.Module, decay: float = 0.9999) -> None:
         if not 0 <= decay < 1:
             raise ValueError(f"ema decay: 0 <= decay < 1, not {decay}")
-        self.decay = decay
+        self.length = decay
         self.num_updates = 0
         self._average = {name: raw.clone() for name, raw in module.state_dict().items()}
+
+    def decay(self) -> float:
+        """d of the last update."""
+        return min(self.length, (1 + self.num_updates) / (10 + self.num_updates))
 
     @torch.no_grad()
     def update(self, module: nn.Module) -> None:
@@ -41,15 +47,12 @@ class Ema:
             if parameters.get(name, False):
                 wide = torch.promote_types(raw.dtype, torch.float32)
                 self._average[name] = self._average[name].to(raw.device, wide)
-                averages.append(self._average[name])
-                weights.append(raw.to(wide))
+                averages.append(local(self._average[name]))
+                weights.append(local(raw).to(wide))
             elif name not in parameters:
                 self._average[name] = raw.clone()
         if averages:
-            torch._foreach_lerp_(averages, weights, 1 - self._decay_now())
-
-    def _decay_now(self) -> float:
-        return min(self.decay, (1 + self.num_updates) / (10 + self.num_updates))
+            torch._foreach_lerp_(averages, weights, 1 - self.decay())
 
     @torch.no_grad()
     def copy_to(self, module: nn.Module) -> None:
@@ -70,9 +73,11 @@ class Ema:
             _overwrite(module, raw)
 
     def state_dict(self) -> dict[str, Any]:
-        """`num_updates`, and `average`: every weight and buffer by its name in the module (the tensors themselves, no
-        copies)."""
-        return {"num_updates": self.num_updates, "average": dict(self._average)}
+        """`num_updates`, and `average`: every weight and buffer by its name in the module.
+
+        The tensors themselves, no copies; of a sharded module whole ones, see `sharding.whole`.
+        """
+        return {"num_updates": self.num_updates, "average": whole(self._average)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continues from `state_dict()`; the averages stay on the device they are on.
@@ -89,7 +94,7 @@ class Ema:
                 "load them into the architecture they were trained with"
             )
         self.num_updates = state["num_updates"]
-        self._average = {name: average[name].to(old.device, copy=True) for name, old in self._average.items()}
+        self._average = {name: like(average[name], old) for name, old in self._average.items()}
 
 
 @torch.no_grad()

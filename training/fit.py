@@ -3,7 +3,7 @@
 What is wrong is said before anything is written.
 """
 
-import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from shards.store import atomic_path, read_json, remove_temporaries, write_table
-from training.callbacks.checkpoints import PlainFile
+from training.callbacks.checkpoints import PlainFile, is_whole
 from training.callbacks.loggers import loggers_of
 from training.callbacks.watchers import Watchers
 from training.codec import LatentCodec
@@ -21,6 +21,7 @@ from training.published import fill
 from training.run import Run, check_same, content_hash, file_hash, versions
 from training.sample_plan import SKIPPED
 from training.screen import Screen
+from training.sharding import whole
 from training.start import Start, find_start
 
 
@@ -44,7 +45,7 @@ def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
     if not force:
         check_same(run, made_from)
         if run.is_finished:
-            run.checkpoint.unlink(missing_ok=True)  # where the run that finished was killed before it did so
+            _drop_checkpoints(run)  # where the run that finished was killed before it did so
             screen.say(f"stage {run.stage} is finished: {run.ema_weights}; FORCE=1 trains it anew")
             return
     trainer = stage.trainer(logger=loggers_of(run.folder, stage.watch.wandb), plugins=[PlainFile()])
@@ -58,13 +59,12 @@ def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
         if force and run.folder.exists():
             screen.say(f"stage {run.stage}: the old run is now {run.move_aside()}")
         _begin(stage, run, {"made_from": made_from, "started_from": began})
-    checkpoint = _checkpoint(run)
+    checkpoint = _checkpoint(run, screen)
     screen.say(_beginning(run, source, began, checkpoint))
     trainer.fit(stage.model, datamodule=stage.data, ckpt_path=checkpoint, weights_only=True)
     if trainer.global_step < stage.data.num_steps:
         raise ValueError(f"stage {run.stage} stopped early; the same command (without FORCE) goes on")
-    if trainer.is_global_zero:
-        _hand_over(stage, run, made_from, watchers)
+    _hand_over(stage, run, made_from, watchers, trainer.is_global_zero)
     screen.say(_end(run, watchers))
 
 
@@ -137,12 +137,19 @@ def _begin(stage: Stage, run: Run, origin: dict[str, Any]) -> None:
     run.write_record({"finished": False, **origin, "versions": versions()})
 
 
-def _checkpoint(run: Run) -> Path | None:
-    if not run.checkpoint.exists():
-        return None
-    if not zipfile.is_zipfile(run.checkpoint):
-        raise ValueError(f"{run.checkpoint} is damaged: remove it, and the stage starts from its first step")
-    return run.checkpoint
+def _checkpoint(run: Run, screen: Screen) -> Path | None:
+    """The newest checkpoint that is whole.
+
+    Raises:
+        ValueError: there are some, none of them whole.
+    """
+    for path in run.checkpoints:
+        if is_whole(path):
+            return path
+        screen.say(f"{path} is damaged and passed over")
+    if run.checkpoints:
+        raise ValueError(f"{run.checkpoints[0]} is damaged: remove it, and the stage starts from its first step")
+    return None
 
 
 def _beginning(run: Run, source: Start | None, began: dict[str, Any], checkpoint: Path | None) -> str:
@@ -152,13 +159,24 @@ def _beginning(run: Run, source: Start | None, began: dict[str, Any], checkpoint
     return f"stage {run.stage} starts from {source or 'random weights'}{told}"
 
 
-def _hand_over(stage: Stage, run: Run, made_from: dict[str, Any], watchers: Watchers) -> None:
-    """Writes the weights, then the record that says that they are whole, and drops the checkpoint."""
-    denoiser = stage.model.denoiser
-    _write_weights(run.raw_weights, denoiser.state_dict())
-    with stage.model.ema.swapped(denoiser):
-        _write_weights(run.ema_weights, denoiser.state_dict())
-    weights = {path.name: file_hash(path) for path in (run.raw_weights, run.ema_weights)}
+def _all_weights(stage: Stage, run: Run) -> Iterator[tuple[Path, dict[str, Tensor]]]:
+    """The last weights and each average, with their files; whole on the first rank."""
+    denoiser, ema = stage.model.denoiser, stage.model.ema
+    yield run.raw_weights, whole(denoiser.state_dict())
+    first, *_ = ema.by_length
+    for length, weights in ema.weights(denoiser):
+        yield run.ema_weights if length == first else run.averaged(length), whole(weights)
+
+
+def _hand_over(stage: Stage, run: Run, made_from: dict[str, Any], watchers: Watchers, is_first_rank: bool) -> None:
+    """Writes the weights, then the record that says that they are whole, and drops the checkpoints."""
+    weights = {}
+    for path, values in _all_weights(stage, run):
+        if is_first_rank:
+            _write_weights(path, values)
+            weights[path.name] = file_hash(path)
+    if not is_first_rank:
+        return
     run.write_record(
         (run.record or {})
         | {
@@ -171,7 +189,12 @@ def _hand_over(stage: Stage, run: Run, made_from: dict[str, Any], watchers: Watc
             "num_skipped_steps": len(watchers.guard.skipped),
         }
     )
-    run.checkpoint.unlink(missing_ok=True)
+    _drop_checkpoints(run)
+
+
+def _drop_checkpoints(run: Run) -> None:
+    for path in reversed(run.checkpoints):
+        path.unlink()
 
 
 def num_failed(run: Run) -> int:

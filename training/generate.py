@@ -47,6 +47,8 @@ class Sampling:
     """Videos at once; others in the batch change a video by rounding alone."""
     raw: bool = False
     """Takes the last weights of the stage instead of their average."""
+    ema: str | None = None
+    """Length of another average that the stage kept."""
     force: bool = False
     """Replaces videos of the same name that were made with something else."""
 
@@ -77,9 +79,9 @@ def sample(
     """
     stage = build_stage([run.config], arguments)
     check_codec(run, stage.model.codec)
-    weights, samples = _weights(run, how.raw), SampleFolder(folder)
+    weights, samples = _weights(run, how), SampleFolder(folder)
     made_with = _made_with(stage, run, weights)
-    rows = [_named(each, how.raw, run) | made_with for each in wanted]
+    rows = [_named(each, how, run) | made_with for each in wanted]
     pictures = {row["video"]: each.images for row, each in zip(rows, wanted, strict=True)}
     missing = samples.missing(rows, how.force)
     names = {row["video"] for row in missing}
@@ -100,13 +102,19 @@ def sample_overview(folder: Path, name: str, sampled: Sequence[Sampled]) -> Path
     return path
 
 
-def _weights(run: Run, raw: bool) -> Path:
-    """The averaged weights, which `weights_of` has checked, or the last ones."""
-    if not raw:
+def _weights(run: Run, how: Sampling) -> Path:
+    """The averaged weights, which `weights_of` has checked, or others of the run."""
+    if not how.raw and how.ema is None:
         return run.ema_weights
-    path = run.raw_weights
-    if not path.exists() or file_hash(path) != (run.record or {})["weights"][path.name]:
-        raise ValueError(f"{path} is not what stage {run.stage} wrote: bring that back, or sample without --raw")
+    path, option = (run.raw_weights, "--raw") if how.raw else (run.averaged(str(how.ema)), "--ema")
+    written = (run.record or {})["weights"]
+    if path.name not in written:
+        raise ValueError(
+            f"stage {run.stage} has no {path.name}, but {', '.join(written)}; from snapshots it can be made: "
+            f"python -m training ema --stage {run.stage} --sigma-rel {how.ema}"
+        )
+    if not path.exists() or file_hash(path) != written[path.name]:
+        raise ValueError(f"{path} is not what stage {run.stage} wrote: bring that back, or sample without {option}")
     return path
 
 
@@ -129,7 +137,7 @@ def _made_with(stage: Stage, run: Run, weights: Path) -> dict[str, Any]:
     }
 
 
-def _named(wanted: Wanted, raw: bool, run: Run) -> dict[str, Any]:
+def _named(wanted: Wanted, how: Sampling, run: Run) -> dict[str, Any]:
     """What a row says of one video.
 
     Raises:
@@ -143,7 +151,8 @@ def _named(wanted: Wanted, raw: bool, run: Run) -> dict[str, Any]:
     if missing := [path for path in wanted.images if not path.is_file()]:
         raise ValueError(f"{wanted.where}: there is no picture {missing[0]}")
     words = " ".join([*(path.stem for path in wanted.images), wanted.caption])
-    stem = f"{_slug(words)}-{wanted.seed}" + ("-raw" if raw else "")
+    kind = "-raw" if how.raw else f"-ema-{how.ema}" if how.ema is not None else ""
+    stem = f"{_slug(words)}-{wanted.seed}{kind}"
     files = {"video": f"{stem}.mp4", "animation": f"{stem}.gif", "sheet": f"{stem}.png"}
     hashes = [file_hash(path) for path in wanted.images]
     return {"caption": wanted.caption, "images_sha256": hashes, "seed": wanted.seed} | files

@@ -7,20 +7,22 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.strategies import ModelParallelStrategy
 from torch import Tensor
 
+from training.averages import Averages, check_lengths
 from training.bucket import Bucket
 from training.codec import LatentCodec
 from training.conditioner import Conditioner
 from training.conditioning import Conditioning, Conditions, unconditional
 from training.denoisers.denoiser import Denoiser
-from training.ema import Ema
 from training.guidance import Guidance, guided
 from training.image_encoder import ImageEncoder
 from training.inventory import select_trainable
 from training.objective import Objective
 from training.optimizer import Adam
 from training.sampler import Sampler
+from training.sharding import shard
 from training.stream import Batch
 from training.text import TextEncoder
 
@@ -42,7 +44,9 @@ class StageModule(LightningModule):
         guidance: Guidance,
         image_encoder: ImageEncoder | None = None,
         trainable: tuple[str, ...] = (".*",),
-        ema_decay: float = 0.9999,
+        ema_decay: float | tuple[float, ...] = 0.9999,
+        ema_sigma_rel: tuple[float, ...] = (),
+        compile: bool | str = False,
     ) -> None:
         """Takes the parts.
 
@@ -58,13 +62,21 @@ class StageModule(LightningModule):
             image_encoder: frames to embeddings, where an embedding takes the place of the caption.
             trainable: regular expressions over `spatial/<name>` and `temporal/<name>`; what none of them finds is
                 frozen.
-            ema_decay: of the average, a step.
+            ema_decay: of the average, a step; several keep several, the first is handed on.
+            ema_sigma_rel: further averages, each over that share of the training (EDM2, `power_ema.py`).
+            compile: the denoiser by `torch.compile`; a name is that of another backend than Inductor.
+
+        Raises:
+            ValueError: there is no average of such a length, or no such backend.
         """
         super().__init__()
         self.denoiser, self.codec, self.text, self.image_encoder = denoiser, codec, text, image_encoder
         self.conditioner = Conditioner(conditioning, codec, text, image_encoder)
         self.conditioning, self.objective, self.adam = conditioning, objective, optimizer
-        self.trainable, self.ema_decay = trainable, ema_decay
+        self.trainable = trainable
+        self.ema_decays = ema_decay if isinstance(ema_decay, tuple) else (ema_decay,)
+        self.ema_sigma_rels, self.backend = ema_sigma_rel, _backend(compile)
+        check_lengths(self.ema_decays, self.ema_sigma_rels)
         self.sampler, self.guidance = sampler, guidance
         self.samples_at: Callable[[int], int] = int
         """Samples that so many steps of the stage learn from."""
@@ -82,9 +94,25 @@ class StageModule(LightningModule):
         self.conditioner.load(device, dtype)
 
     def start(self) -> None:
-        """Freezes what the stage does not train, and starts the average from the weights of now."""
+        """Freezes what the stage does not train."""
         select_trainable(self.denoiser, self.trainable)
-        self.ema = Ema(self.denoiser, self.ema_decay)
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether a forward of the denoiser is one of all ranks at once."""
+        return isinstance(self.trainer.strategy, ModelParallelStrategy)
+
+    def configure_model(self) -> None:
+        """Shards and compiles the denoiser, where that is told; then starts the averages from the weights of now.
+
+        Both happen in place, so names of weights stay what they are.
+        """
+        if self.is_sharded:
+            assert self.device_mesh is not None
+            shard(self.denoiser, self.device_mesh["data_parallel"])
+        if self.backend:
+            self.denoiser.compile(backend=self.backend)
+        self.ema = Averages(self.denoiser, self.ema_decays, self.ema_sigma_rels)
 
     @torch.no_grad()
     def check_parts(self, bucket: Bucket) -> None:
@@ -119,7 +147,7 @@ class StageModule(LightningModule):
         return self.adam.build(parameter for parameter in self.denoiser.parameters() if parameter.requires_grad)
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        """One step at the learning rate of the samples seen; the average follows once a step."""
+        """One step at the learning rate of the samples seen; the averages follow once a step."""
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = self.adam.rate(self.samples_seen)
         super().optimizer_step(*args, **kwargs)
@@ -147,7 +175,7 @@ class StageModule(LightningModule):
     def averaged(self) -> Iterator[None]:
         """Within the block the denoiser has the averaged weights and does not learn; precision is that of training."""
         self.denoiser.eval()
-        with self.ema.swapped(self.denoiser), self.trainer.precision_plugin.forward_context(), torch.no_grad():
+        with self.ema.first.swapped(self.denoiser), self.trainer.precision_plugin.forward_context(), torch.no_grad():
             yield
         self.denoiser.train()
 
@@ -221,12 +249,21 @@ class StageModule(LightningModule):
         return self.objective.denoise(self.denoiser, noisy, sigma, conditions)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds the average."""
+        """Adds the averages."""
         checkpoint["ema"] = self.ema.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes the average back."""
+        """Takes the averages back."""
         self.ema.load_state_dict(checkpoint["ema"])
+
+
+def _backend(compile: bool | str) -> str:
+    """Of torch.compile; empty for none."""
+    backend = "inductor" if compile is True else compile or ""
+    known = torch.compiler.list_backends(exclude_tags=())
+    if backend and backend not in known:
+        raise ValueError(f"model.compile: no backend {backend!r}; there are: {', '.join(known)}")
+    return backend
 
 
 def _generators(batch: Batch) -> list[torch.Generator]:

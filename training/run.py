@@ -36,9 +36,24 @@ class Run:
         return self.folder / "last.ckpt"
 
     @property
+    def checkpoints(self) -> list[Path]:
+        """Those that are there, the newest first; see `watch.keep_checkpoints`."""
+        older = sorted(self.folder.glob("last-*.ckpt"), key=lambda path: int(path.stem.removeprefix("last-")))
+        return [path for path in (self.checkpoint, *older) if path.exists()]
+
+    @property
     def ema_weights(self) -> Path:
         """The averaged weights: what the next stage and sampling take."""
         return self.folder / "ema.safetensors"
+
+    def averaged(self, length: str) -> Path:
+        """Weights of another average: its decay, or its relative width, as YAML tells it."""
+        return self.folder / f"ema-{length}.safetensors"
+
+    @property
+    def snapshots(self) -> Path:
+        """Averages as they were on the way."""
+        return self.folder / "snapshots"
 
     @property
     def raw_weights(self) -> Path:

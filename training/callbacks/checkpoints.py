@@ -1,7 +1,9 @@
 """The state of a run, from which the same command goes on."""
 
 import os
+import zipfile
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +27,14 @@ class Checkpoints(Look):
     every: int
     path: Path
     screen: Screen
+    keep: int = 1
+    """How many files; older ones are `last-1.ckpt` and so on."""
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, outputs: Any, batch: Any, batch_idx: int):  # type: ignore[override]
         """Writes when it is time."""
         is_told = trainer.received_sigterm and self.ends_step(pl_module, batch_idx)
         if is_told or self.is_due(pl_module, batch_idx, self.every):
-            save_atomically(trainer, self.path)
+            save_atomically(trainer, self.path, self.keep)
         if trainer.received_sigterm:
             self.screen.say(f"SIGTERM after {pl_module.samples_seen:,} samples; the same command goes on")
 
@@ -43,14 +47,41 @@ class PlainFile(TorchCheckpointIO):
         torch.save(checkpoint, path)
 
 
-def save_atomically(trainer: Trainer, path: Path) -> None:
-    """Writes a checkpoint in the place of the one before; all ranks call it, as Lightning wants."""
+def is_whole(path: Path) -> bool:
+    """Whether a checkpoint can be read to its last byte, by the CRC-32 of each of its tensors."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return file.testzip() is None
+    except (zipfile.BadZipFile, EOFError):
+        return False
+
+
+def _set_aside(path: Path, keep: int) -> None:
+    """Renames `last.ckpt` to `last-1.ckpt`, that one to `last-2.ckpt`, and so on, over the oldest."""
+    names = [path, *(path.with_stem(f"{path.stem}-{number}") for number in range(1, keep))]
+    for newer, older in reversed(list(pairwise(names))):
+        if newer.exists():
+            os.replace(newer, older)
+
+
+def save_atomically(trainer: Trainer, path: Path, keep: int = 1) -> None:
+    """Writes a checkpoint in the place of the one before; all ranks call it, as Lightning wants.
+
+    Args:
+        trainer: with all state.
+        path: of the newest checkpoint.
+        keep: how many stay, this one too; the older ones move when the new one is on the disk.
+
+    Raises:
+        OSError: there is no room; the checkpoints of before are untouched.
+    """
     temporary = path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
     try:
         trainer.save_checkpoint(temporary)
         if trainer.is_global_zero:
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
+            _set_aside(path, keep)
             os.replace(temporary, path)
     except (OSError, RuntimeError) as error:  # torch has its own words for a full disk
         temporary.unlink(missing_ok=True)

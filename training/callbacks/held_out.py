@@ -1,5 +1,6 @@
 """The loss on samples that no stage trains on."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ from training.callbacks.look import Look, log
 from training.data import StageData
 from training.module import StageModule
 from training.screen import Screen
+from training.stream import Batch
 
 
 @dataclass
@@ -35,9 +37,9 @@ class HeldOutLoss(Look):
     def _measure(self, trainer: Trainer, module: StageModule) -> None:
         losses = torch.zeros(2, dtype=torch.float64, device=module.device)  # sum, number
         with module.averaged():
-            for batch in self.data.held_out_batches(trainer.global_rank, trainer.world_size):
+            for batch, counts in self._batches(trainer, module.is_sharded):
                 loss = module.held_out_loss(batch.to(module.device)).double()
-                losses += torch.stack([loss.sum(), loss.new_tensor(len(loss))])
+                losses += counts * torch.stack([loss.sum(), loss.new_tensor(len(loss))])
         total, number = trainer.strategy.reduce(losses, reduce_op="sum").tolist()
         if number:
             self.history.append({"samples": module.samples_seen, "loss": total / number})
@@ -45,6 +47,23 @@ class HeldOutLoss(Look):
             left_out = self.data.num_held_out_there - round(number)
             told = f", {left_out} of its samples could not be read" if left_out else ""
             self.screen.say(f"held-out loss {total / number:.4f} after {module.samples_seen:,} samples{told}")
+
+    def _batches(self, trainer: Trainer, in_step: bool) -> Iterator[tuple[Batch, bool]]:
+        """This rank's batches, and whether they count.
+
+        Args:
+            trainer: with the ranks.
+            in_step: as many on each rank; one that has no more repeats its last, or the first of all, uncounted.
+        """
+        batches = self.data.held_out_batches(trainer.global_rank, trainer.world_size)
+        if not in_step:
+            yield from ((batch, True) for batch in batches)
+            return
+        spare = next(self.data.held_out_batches(), None)
+        while trainer.strategy.reduce_boolean_decision((batch := next(batches, None)) is not None, all=False):
+            spare = batch or spare
+            assert spare is not None, "some rank has a batch, so the set has one"
+            yield spare, batch is not None
 
     def state_dict(self) -> dict[str, Any]:
         """What was measured so far."""

@@ -30,8 +30,8 @@ class Videos(Look):
     folder: Path
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, outputs: Any, batch: Any, batch_idx: int):  # type: ignore[override]
-        """Samples when it is time; the first rank does it."""
-        if self.captions and trainer.is_global_zero and self.is_due(pl_module, batch_idx, self.every):
+        """Samples when it is time, on all ranks (sharded weights want it so); the first one writes."""
+        if self.captions and self.is_due(pl_module, batch_idx, self.every):
             captions, given = self._wanted(pl_module)
             with pl_module.averaged():
                 self._sample(trainer, pl_module, captions, given, "")
@@ -55,7 +55,7 @@ class Videos(Look):
             return
         fps, seen = self.data.sampling_fps, module.samples_seen
         videos = module.generate(captions, self.data.bucket, fps, range(len(captions)), given)
-        for number, video in enumerate(videos.cpu().numpy()):
+        for number, video in enumerate(videos.cpu().numpy() if trainer.is_global_zero else ()):
             write_mp4(self.folder / f"{seen:09d}-{number}{kind}.mp4", video, fps)
             _show(trainer, f"videos{kind}/{captions[number]}", gif(video, fps), video.shape, seen)
 

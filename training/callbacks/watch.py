@@ -15,6 +15,10 @@ class Watch:
     """Videos of `captions` are sampled from the averaged weights and from the last ones; besides at the end."""
     checkpoint_every: int = 10_000
     """The state is written from which a killed run goes on."""
+    keep_checkpoints: int = 1
+    """How many: `last.ckpt`, before it `last-1.ckpt` and so on; where the newest is damaged, the next is taken."""
+    ema_snapshots_every: int = 0
+    """The averages of `model.ema_sigma_rel` are kept, to put other lengths together afterwards; besides at the end."""
     captions: tuple[str, ...] = ()
     """What videos are sampled of."""
     max_skipped_steps: int = 20
@@ -28,9 +32,11 @@ class Watch:
     a GPU up in a table, and tells no utilisation of a CPU."""
 
     def __post_init__(self) -> None:
-        for name in ("numbers_every", "held_out_every", "videos_every", "checkpoint_every"):
+        for name in ("numbers_every", "held_out_every", "videos_every", "checkpoint_every", "ema_snapshots_every"):
             if getattr(self, name) < 0:
                 raise ValueError(f"watch.{name} is a number of samples, at least 0, not {getattr(self, name)}")
+        if self.keep_checkpoints < 1:
+            raise ValueError(f"watch.keep_checkpoints is at least 1, not {self.keep_checkpoints}")
         if self.max_skipped_steps < 0 or not (self.max_gradient_ratio == 0 or self.max_gradient_ratio > 1):
             raise ValueError("watch.max_skipped_steps is at least 0; watch.max_gradient_ratio is 0 or above 1")
         if self.peak_tflops is not None and not self.peak_tflops > 0:

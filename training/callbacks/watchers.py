@@ -6,6 +6,7 @@ from training.callbacks.failures import Failures
 from training.callbacks.guard import GradientGuard
 from training.callbacks.held_out import HeldOutLoss
 from training.callbacks.numbers import Numbers
+from training.callbacks.snapshots import Snapshots
 from training.callbacks.videos import Videos
 from training.config import Stage
 from training.run import Run
@@ -31,6 +32,8 @@ class Watchers:
             self.failures,
             self.held_out,
             Videos(total, watch.videos_every, watch.captions, data, run.folder / "videos"),
-            Checkpoints(total, watch.checkpoint_every, run.checkpoint, screen),  # it saves the state of the others
+            Snapshots(total, watch.ema_snapshots_every, run.snapshots),
+            # it saves the state of the others
+            Checkpoints(total, watch.checkpoint_every, run.checkpoint, screen, watch.keep_checkpoints),
             clock,  # last: time until it is not of the steps
         ]

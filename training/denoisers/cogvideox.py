@@ -3,6 +3,7 @@
 Owns the positions and how the numbers come in; the layers are diffusers'.
 """
 
+from collections.abc import Iterable
 from functools import partial
 
 from diffusers import CogVideoXTransformer3DModel
@@ -96,6 +97,10 @@ class CogVideoX(Denoiser):
     def is_temporal(self, name: str) -> bool:
         """See `Denoiser`: never, for every layer sees space and time at once."""
         return False
+
+    def blocks(self) -> Iterable[nn.Module]:
+        """See `Denoiser`."""
+        return self.transformer.transformer_blocks
 
     def optional_part(self, name: str) -> str | None:
         """See `Denoiser`: the embedding of the numbers, which starts at zero anyway."""

@@ -1,7 +1,7 @@
 """What every architecture promises the trainer."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -44,6 +44,10 @@ class Denoiser(nn.Module, ABC):
     @abstractmethod
     def is_temporal(self, name: str) -> bool:
         """Whether the parameter of that name serves time alone, so that an image leaves it without a gradient."""
+
+    def blocks(self) -> Iterable[nn.Module]:
+        """Parts that are called one after the other, none within another; of sharded weights one at a time is whole."""
+        return ()
 
     def groups(self) -> dict[str, nn.Parameter]:
         """Every parameter by `<group>/<name>`, the group `spatial` or `temporal`: patterns in YAML match these."""

@@ -5,7 +5,7 @@ Owns how pictures pass the temporal layers by, and how a fresh model starts; the
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from diffusers import UNetSpatioTemporalConditionModel
 from diffusers.models.attention import TemporalBasicTransformerBlock
@@ -111,6 +111,10 @@ class SvdUnet(Denoiser):
     def is_temporal(self, name: str) -> bool:
         """See `Denoiser`: the temporal layers, the frame's position, and the factor that blends them in."""
         return not TEMPORAL_PARTS.isdisjoint(name.split("."))
+
+    def blocks(self) -> list[nn.Module]:
+        """See `Denoiser`: the levels."""
+        return [*self.unet.down_blocks, cast("nn.Module", self.unet.mid_block), *self.unet.up_blocks]
 
     def published_name(self, name: str) -> str:
         """See `Denoiser`: that of an image U-Net; what is temporal has it from the video U-Net alone."""
