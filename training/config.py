@@ -5,7 +5,6 @@ import sys
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +18,7 @@ from training.callbacks.watch import Watch
 from training.data import StageData
 from training.latent_set import facts
 from training.module import StageModule
-
-# They change how fast a stage runs and what is seen of it, not the weights.
-ABOUT_RUNNING = (
-    "data.workers",
-    "data.shards",
-    "data.mixture",
-    "data.latents",
-    "data.num_held_out",
-    "data.max_failed",
-    "data.sampling_fps",
-    "model.sampler",
-    "model.guidance",
-    "model.compile",
-    "model.codec.init_args.batch_size",
-    "model.conditioning.given.sampling_noise",
-    "model.denoiser.init_args.gradient_checkpointing",
-)
-OF_THE_TRAINER = ("gradient_clip_algorithm", "gradient_clip_val", "precision")
-RANKS = ("devices", "num_nodes", "accumulate_grad_batches")  # of which only the product counts
-OF_GLOBAL_BATCH = ("data.batch_size", "data.tokens_per_batch")  # they only cut what `data.global_batch` has fixed
-
+from training.settings import deciding, ranks_told
 
 for _name in ("lightning.pytorch", "lightning.fabric"):  # hints of theirs; what matters here is said by us
     logging.getLogger(_name).setLevel(logging.ERROR)
@@ -138,7 +117,7 @@ class Stage:
 
     def ranks(self) -> tuple[int, int]:
         """Ranks, and batches that each accumulates, as configured; ranks that only the machine tells count as one."""
-        told = (max(each, 1) if isinstance(each, int) else 1 for each in _ranks_told(self.cli.config.trainer))
+        told = (max(each, 1) if isinstance(each, int) else 1 for each in ranks_told(self.cli.config.trainer))
         devices, num_nodes, accumulated = told
         return devices * num_nodes, accumulated
 
@@ -213,37 +192,7 @@ class Stage:
 
     def settings(self) -> dict[str, Any]:
         """All settings that decide the weights, flat: key to value."""
-        whole = yaml.safe_load(self.to_yaml())
-        is_fixed = self.data.global_batch is not None
-        trainer = {key: whole["trainer"][key] for key in OF_THE_TRAINER} | (
-            {} if is_fixed else _ranks(whole["trainer"])
-        )
-        kept = {key: whole[key] for key in ("seed_everything", "num_samples", "init_from", "model", "data")}
-        flat = dict(_flat("", kept | {"trainer": trainer}))
-        left_out = ABOUT_RUNNING + (OF_GLOBAL_BATCH if is_fixed else ())
-        return {key: value for key, value in flat.items() if not key.startswith(left_out)}
-
-
-def _ranks_told(trainer: Any) -> list[Any]:
-    """Numbers, but for devices that only the machine can count: `auto`, -1, a list."""
-    told = [trainer[key] for key in RANKS]
-    return [int(each) if isinstance(each, str) and each.isdecimal() else each for each in told]
-
-
-def _ranks(trainer: dict[str, Any]) -> dict[str, Any]:
-    """Batches of a step over all ranks, where the configuration tells; a stage may go on with other ranks."""
-    told = _ranks_told(trainer)
-    if all(isinstance(number, int) and number > 0 for number in told):
-        return {"batches_per_step": prod(told)}
-    return dict(zip(RANKS, told, strict=True))
-
-
-def _flat(prefix: str, value: Any) -> Any:
-    if not isinstance(value, dict):
-        yield prefix, value
-        return
-    for key, child in value.items():
-        yield from _flat(f"{prefix}.{key}" if prefix else key, child)
+        return deciding(yaml.safe_load(self.to_yaml()), self.data.global_batch is not None)
 
 
 def build_stage(files: Sequence[Path], arguments: Sequence[str] = ()) -> Stage:

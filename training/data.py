@@ -20,6 +20,7 @@ from training.data_plan import describe_bucket, describe_source, refuse_small
 from training.global_batch import accumulated_batches
 from training.latent_set import LatentSet, manifest_hash
 from training.latents import LatentSource
+from training.loader import StageLoader
 from training.packed import check_packed, packed_folder
 from training.rates import Rates
 from training.stream import Batch, Positions, Stream
@@ -261,11 +262,9 @@ class StageData(LightningDataModule):
         return StageLoader(
             self.stream,
             num_batches=self.num_steps * accumulated,
-            batch_size=None,
             sampler=positions,
             num_workers=self.workers,
             multiprocessing_context="spawn" if self.workers and self._is_away else None,
-            collate_fn=_as_it_is,
         )
 
     @property
@@ -281,26 +280,3 @@ class StageData(LightningDataModule):
     def held_out_batches(self, rank: int = 0, world_size: int = 1) -> Iterator[Batch]:
         """The held-out samples of a rank, the same windows of the same ones every time."""
         return self.held_out.first(self.num_held_out, rank, world_size) if self.held_out else iter(())
-
-
-class StageLoader(DataLoader):
-    """A loader that begins amid a stage; Lightning takes it as resumable and counts on from the batches of before."""
-
-    def __init__(self, dataset: Stream, num_batches: int, **settings: Any) -> None:
-        super().__init__(dataset, **settings)
-        self.num_batches = num_batches
-
-    def __len__(self) -> int:
-        """Batches of the whole stage, not of what is left."""
-        return self.num_batches
-
-    def state_dict(self) -> dict:
-        """Nothing: the position follows from the optimizer's steps."""
-        return {}
-
-    def load_state_dict(self, state_dict: dict) -> None:
-        """Nothing to do: `StageData.train_dataloader` began at the right position."""
-
-
-def _as_it_is(batch: Batch) -> Batch:
-    return batch
