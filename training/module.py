@@ -253,8 +253,15 @@ class StageModule(LightningModule):
         checkpoint["ema"] = self.ema.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes the averages back."""
+        """Takes the averages back, and counts the batches of the steps so far as the ranks of now would have done.
+
+        Else a step of accumulated batches would begin amid a step, where more ranks wrote the checkpoint.
+        """
         self.ema.load_state_dict(checkpoint["ema"])
+        batches = checkpoint["global_step"] * self.trainer.accumulate_grad_batches
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+        for counts in (progress["total"], progress["current"]):
+            counts.update(dict.fromkeys(counts, batches))
 
 
 def _backend(compile: bool | str) -> str:

@@ -143,3 +143,20 @@ def test_a_full_disk_keeps_the_checkpoint_of_before(tiny, monkeypatch, capsys):
     assert "cannot be written" in capsys.readouterr().err
     assert [torch.load(path)["global_step"] for path in run.checkpoints] == [2, 1]
     assert main(tiny.train("1", "--watch.keep_checkpoints", "2")) == 0
+
+
+def test_a_checkpoint_of_more_ranks_counts_its_batches_otherwise(tiny, tmp_path, monkeypatch):
+    """Two ranks take a batch each a step where one takes two; going on with one must not begin amid a step."""
+    accumulated = ("--trainer.accumulate_grad_batches", "2")
+    assert main(tiny.train("1", *accumulated)) == 0
+    whole, tiny.runs = bits(tiny), tmp_path / "broken"
+    broken_at(monkeypatch, 4)
+    assert main(tiny.train("1", *accumulated)) == 1
+    checkpoint = torch.load(Run(tiny.runs / "1").checkpoint)
+    progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+    assert progress["total"]["ready"] == progress["current"]["completed"] == 2
+    for counts in (progress["total"], progress["current"]):
+        counts.update(dict.fromkeys(counts, 1))
+    torch.save(checkpoint, Run(tiny.runs / "1").checkpoint)
+    assert main(tiny.train("1", *accumulated)) == 0
+    assert bits(tiny) == whole
