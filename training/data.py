@@ -250,9 +250,6 @@ class StageData(LightningDataModule):
         trainer = self.trainer
         assert trainer is not None
         accumulated, done = trainer.accumulate_grad_batches, trainer.global_step
-        # Lightning counts batches; a run that goes on may have others to a step than the one that was broken off.
-        progress = trainer.fit_loop.epoch_loop.batch_progress.current
-        progress.increment_by(done * accumulated - progress.ready)
         positions = Positions(
             start=done * self.batches_per_step,
             num_batches=(self.num_steps - done) * accumulated,

@@ -73,7 +73,8 @@ def test_a_sample_without_caption_trains_with_the_features_that_dropout_gives(tm
         assert "2 usable + 0 skipped; 1 without a caption train unconditionally" in "\n".join(stage.data.describe())
         stage.model.load_frozen(torch.device("cpu"))
         batch = stage.data.stream[0]
-        text = stage.model.conditions(batch.captions, batch.micro, features=batch.features).text
+        text = stage.model.conditioner.features(batch.captions, batch.features)
         without = batch.captions.index("")
-        assert torch.equal(text[without], stage.model.empty[0]) and not torch.equal(text[1 - without], text[without])
+        assert torch.equal(text[without], stage.model.conditioner.empty[0])
+        assert not torch.equal(text[1 - without], text[without])
     assert main(tiny.train("1")) == 0

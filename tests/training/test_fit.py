@@ -180,7 +180,8 @@ def test_a_set_of_pictures_joins_the_first_stage_and_is_refused_by_the_second(ti
     mixture = ("--data.mixture", f"{{pretrain: 3, {pictures}: 1}}")
     assert main(tiny.train("1", *mixture)) == 0
     out = capsys.readouterr().out
-    assert f"{pictures}/train: 3 samples = 2 usable + 1 skipped (1 no caption), 1 of 4 batches" in out
+    alone = "1 without a caption train unconditionally, 1 of 4 batches"
+    assert f"{pictures}/train: 3 samples = 3 usable + 0 skipped; {alone}" in out
     assert "pretrain/train: 6 samples = 6 usable + 0 skipped, 3 of 4 batches" in out
     assert main(tiny.train("2", *mixture)) == 1
     assert "can be used for this stage: 3 a picture" in capsys.readouterr().err

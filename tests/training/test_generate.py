@@ -56,7 +56,7 @@ def painter(monkeypatch):
     painter.sampler = {"num_steps": 4}
     stage = SimpleNamespace(
         model=painter,
-        data=SimpleNamespace(bucket=BUCKET, fps=(12, 24)),
+        data=SimpleNamespace(bucket=BUCKET, sampling_fps=12),
         trainer=lambda **_: SimpleNamespace(strategy=SimpleNamespace(root_device=device)),
         to_yaml=lambda: json.dumps({"model": {"sampler": painter.sampler, "guidance": {"scale": 2.0}}}),
         settings=lambda: {"model.conditioning": 1},
