@@ -36,7 +36,7 @@ from training.generate import Sampling, sample
 from training.pictures import read_mp4
 from training.recipe import CONFIGS, Recipe, Run, last_finished, weights_of
 
-MARGIN_FLOOR = 0.1  # of the CLIP similarity, which is 0.9 for a scene's own caption and 0 for another's
+MARGIN_FLOOR = 0.4  # of the CLIP similarity, which is 0.9 for a scene's own caption and 0 for another's
 REAL_FLOOR = 0.95  # of the share of real videos in which things go where they do
 
 
