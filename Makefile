@@ -48,14 +48,14 @@ pictures: $(READY)  ## pack PICTURES=<folder|table|WebDataset tars> with their c
 stats: $(READY)  ## print the funnel of OUT (default: the demo corpus) and write its Parquet
 	@$(RUN) -m curation run --job stats $(if $(OUT),--out '$(OUT)') $(if $(CONFIG),--config '$(CONFIG)') $(ARGS)
 
-train: $(READY)  ## train STAGE=1|2|3 of RECIPE=demo on SHARDS=<folder of packed sets> [OUT= MIX= LATENTS= FORCE=1 ARGS=]
+train: $(READY)  ## train STAGE=1|2|3|3-i2v|3-interp|all of RECIPE=demo on SHARDS=<folder of packed sets> [OUT= MIX= LATENTS= FORCE=1 ARGS=]
 	@test -n "$(STAGE)" || { echo "Name a stage: make train STAGE=1"; exit 1; }
 	@$(RUN) -m training train --stage '$(STAGE)' $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(OUT),--runs '$(OUT)') \
 		$(if $(SHARDS),--data.shards '$(SHARDS)') $(if $(MIX),--data.mixture '$(MIX)') $(if $(LATENTS),--data.latents '$(LATENTS)') \
 		$(if $(FORCE),--force) $(ARGS)
 
 latents: $(READY)  ## encode what STAGE= reads, once for many trainings, into OUT=<folder> [RECIPE= SHARDS= FORCE=1 ARGS=]
-	@test -n "$(STAGE)" || { echo "Name a stage: make latents STAGE=2"; exit 1; }
+	@test -n "$(STAGE)" || { echo "Name a stage: make latents STAGE=2b"; exit 1; }
 	@$(RUN) -m training encode --stage '$(STAGE)' $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(OUT),--out '$(OUT)') \
 		$(if $(SHARDS),--data.shards '$(SHARDS)') $(if $(FORCE),--force) $(ARGS)
 

@@ -117,7 +117,7 @@ def test_decoded_values_are_clamped_to_bytes(saved):
     model = AutoencoderKL.from_pretrained(folder)
     torch.nn.init.normal_(model.decoder.conv_out.weight, std=3.0)
     codec = codec_of(folder)
-    codec._model.load_state_dict(model.state_dict())
+    codec.model.load_state_dict(model.state_dict())
     with torch.no_grad():
         free = pixels_of(model.decode(latents[0] / scale + shift).sample)
     assert free.min() < -50 and free.max() > 305
@@ -167,7 +167,7 @@ def test_what_lies_here_is_loaded_without_the_network(saved, monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", lambda *args: calls.append(args))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **_: calls.append(args) or [])
     codec = codec_of(folder)
-    assert calls == [] and not any(weights.requires_grad for weights in codec._model.parameters())
+    assert calls == [] and not any(weights.requires_grad for weights in codec.model.parameters())
 
 
 @torch.no_grad()
