@@ -154,7 +154,7 @@ def test_a_checkpoint_of_more_ranks_counts_its_batches_otherwise(tiny, tmp_path,
     assert main(tiny.train("1", *accumulated)) == 1
     checkpoint = torch.load(Run(tiny.runs / "1").checkpoint)
     progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
-    assert progress["total"]["ready"] == progress["current"]["completed"] == 2
+    assert progress["total"]["ready"] == 2
     for counts in (progress["total"], progress["current"]):
         counts.update(dict.fromkeys(counts, 1))
     torch.save(checkpoint, Run(tiny.runs / "1").checkpoint)
