@@ -40,7 +40,7 @@ def make_parser() -> argparse.ArgumentParser:
     train.add_argument("--force", action="store_true", help="move what the stage left aside, and start it anew")
     sample = commands.add_parser("sample", parents=[shared], allow_abbrev=False, help="sample videos")
     what = sample.add_mutually_exclusive_group()
-    what.add_argument("--caption", default="", help="what the video shows")
+    what.add_argument("--caption", help="what the video shows")
     columns = "caption or image, maybe seed and last_image"
     what.add_argument("--captions", help=f"a list: .txt, or .csv, .jsonl, .parquet with columns {columns}")
     sample.add_argument("--image", help="JPEG, PNG or WebP: the first frame, for stages that are given it")
@@ -93,9 +93,9 @@ def sample(options: argparse.Namespace, rest: list[str]) -> None:
 
     listed = Path(options.captions) if options.captions is not None else None
     images = tuple(Path(path) for path in (options.image, options.last_image) if path)
-    if not (listed or images or options.caption):
+    if not (listed or images) and options.caption is None:
         raise ValueError("say what the video shows: --caption, --captions or --image")
-    wanted = [Wanted(options.caption, options.seed, images=images)]
+    wanted = [Wanted(options.caption or "", options.seed, images=images)]
     if listed:
         wanted = read_captions(listed, options.seed)
     if options.stage:

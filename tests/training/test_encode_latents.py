@@ -23,6 +23,7 @@ from training.bucket import Bucket
 from training.codec import DiffusersCodec
 from training.decode import pictures
 from training.latent_set import LatentSet, facts
+from training.rates import Rates
 from training.text import OpenClipText
 
 
@@ -277,7 +278,7 @@ def test_what_cannot_be_had_is_said(tiny, capsys):
 
     refused("is no latent set", of=tiny.train_on_latents)
     refused("at least 1", arguments=["--threads", "0"])
-    refused("lie in no local file", arguments=["--model.codec.init_args.path=some/hub"])
+    refused("cannot be loaded", "--model.codec.init_args.path", arguments=["--model.codec.init_args.path=some/hub"])
     refused("multiples of 8", arguments=["--data.buckets=[{num_frames: 4, height: 12, width: 24}]"])
     assert tiny.encode() == 0
     sizes = "[{num_frames: 4, height: 16, width: 24}, {num_frames: 4, height: 24, width: 16}]"
@@ -298,8 +299,8 @@ def test_numbers_that_do_not_fit_the_type_stop_the_run(tiny, capsys, monkeypatch
 def test_facts_tell_windows_where_frames_are_not_encoded_alone(tiny):
     codec, text = DiffusersCodec(str(tiny.root / "vae")), OpenClipText(f"local-dir:{tiny.root / 'clip'}")
     settings = {"model.codec.class_path": "a.B", "model.codec.init_args.path": "x", "model.ema_decay": 0.9}
-    alone = facts(codec, text, settings, Bucket(4, 16, 24), (8.0,))
+    alone = facts(codec, text, settings, Bucket(4, 16, 24), Rates((8.0,)))
     codec.frame_by_frame = False
-    looking_back = facts(codec, text, settings, Bucket(4, 16, 24), (8.0,))
+    looking_back = facts(codec, text, settings, Bucket(4, 16, 24), Rates((8.0,)))
     assert set(looking_back) - set(alone) == {"num_frames", "fps"} and looking_back["fps"] == [8.0]
     assert alone["model.codec.class_path"] == "a.B" and "model.ema_decay" not in alone

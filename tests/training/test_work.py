@@ -31,7 +31,8 @@ def test_a_linear_layer_costs_what_it_should():
             return super().forward(noisy)
 
     codec = SimpleNamespace(shape=lambda frames, height, width: (frames, 4, height // 8, width // 8))
-    module = SimpleNamespace(denoiser=Layer(3, 5), codec=codec, conditioning=SimpleNamespace(micro=()))
+    conditioner = SimpleNamespace(of_nothing=lambda latents, text_shape: None)
+    module = SimpleNamespace(denoiser=Layer(3, 5), codec=codec, conditioner=conditioner)
     rows = 4 * 4 * 2  # T x C x h of a sample; the product of width 3 x 5, forward, and backward to the weight alone
     assert flops_of_sample(module, BUCKET, (77, 64)) == 2 * (2 * rows * 3 * 5)  # pyright: ignore[reportArgumentType]
 
