@@ -34,7 +34,8 @@ from training.clips import texts_of
 from training.config import Stage, build_stage
 from training.generate import Sampling, sample
 from training.pictures import read_mp4
-from training.recipe import CONFIGS, Recipe, Run, last_finished, weights_of
+from training.recipe import CONFIGS, Recipe
+from training.run import Run, last_finished, weights_of
 
 MARGIN_FLOOR = 0.4  # of the CLIP similarity, which is 0.9 for a scene's own caption and 0 for another's
 REAL_FLOOR = 0.95  # of the share of real videos in which things go where they do
@@ -96,7 +97,7 @@ def main() -> int:
     run = Run(runs / options.stage) if options.stage else last_finished(Recipe(CONFIGS / options.recipe), runs)
     weights_of(run, "sampling")
     stage = build_stage([run.config], rest)
-    scenes = held_out_scenes(options.videos, known_captions(stage), stage.data.bucket, stage.data.fps[0])
+    scenes = held_out_scenes(options.videos, known_captions(stage), stage.data.bucket, stage.data.sampling_fps)
     captions = [scene.caption for scene in scenes]
     videos = sampled_videos(run, captions, options.seed, options.out or run.folder / "held_out", rest)
     found = {
