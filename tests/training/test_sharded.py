@@ -39,17 +39,21 @@ def ended(tiny, stage):
     return {kind: load_file(tiny.runs / stage / f"{kind}.safetensors") for kind in ENDED}
 
 
-def assert_close(left, right):
-    for kind in ENDED:
-        assert left[kind].keys() == right[kind].keys()
-        assert all(np.allclose(left[kind][name], right[kind][name], atol=1e-5) for name in left[kind])
+def assert_same_training(tiny, stage, whole, weights):
+    """Losses of every step; weights are only near, since gray frames magnify rounding a thousandfold."""
+    now = losses(tiny, stage)
+    assert now.keys() == whole.keys()
+    told = [key for key in whole if key[0] != "gradient_norm" or key[1] == 4]
+    assert [now[key] for key in told] == pytest.approx([whole[key] for key in told], rel=1e-3)
+    for kind, there in ended(tiny, stage).items():
+        assert there.keys() == weights[kind].keys()
+        assert all(np.allclose(there[name], weights[kind][name], atol=1e-4) for name in there)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1600)
 @pytest.mark.parametrize(("family", "stage"), [("svd", "1"), ("cogvideox", "2")])
 def test_two_ranks_with_shards_train_as_one_does(tmp_path, family, stage):
-    """The first step; later ones of gray videos magnify rounding a thousandfold (zero variance in group norms)."""
     tiny = TinyRecipe(tmp_path, family)
     tiny.pack()
     options = ("--init_from", "null", "--trainer.gradient_clip_val", "0.1")
@@ -57,13 +61,8 @@ def test_two_ranks_with_shards_train_as_one_does(tmp_path, family, stage):
     whole, weights, tiny.runs = losses(tiny, stage), ended(tiny, stage), tmp_path / "sharded"
     code, told = run(tiny, stage, *options, *FSDP)
     assert code == 0, told
-    sharded = losses(tiny, stage)
-    first = [("loss", 4), ("gradient_norm", 4), ("held_out_loss", 0)]
-    assert [sharded[key] for key in first] == pytest.approx([whole[key] for key in first], rel=1e-4)
-    assert sharded.keys() == whole.keys()
-    if stage == "1":
-        assert_close(ended(tiny, stage), weights)
-    else:
+    assert_same_training(tiny, stage, whole, weights)
+    if stage == "2":
         assert [path.name for path in (tiny.runs / stage / "videos").iterdir()] == ["000000016-0.mp4"]
 
 
@@ -87,8 +86,8 @@ def test_checkpoints_of_shards_go_on_whole_and_the_other_way_round(tmp_path, fir
     tiny = TinyRecipe(tmp_path)
     tiny.pack()
     assert main(tiny.train("1", *SMALL, *ONE)) == 0
-    weights, tiny.runs = ended(tiny, "1"), tmp_path / "broken"
+    whole, weights, tiny.runs = losses(tiny, "1"), ended(tiny, "1"), tmp_path / "broken"
     kill_after_first_checkpoint(tiny, "1", *first)
     code, told = run(tiny, "1", *then)
     assert code == 0 and told.count("goes on from") == 1, told
-    assert_close(ended(tiny, "1"), weights)
+    assert_same_training(tiny, "1", whole, weights)
