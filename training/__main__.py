@@ -81,9 +81,13 @@ def train(options: argparse.Namespace, rest: list[str]) -> None:
     from training.screen import Screen
 
     for name in stages:
-        stage, screen, run = build_stage(recipe.files(name), rest), Screen(), Run(_runs(options) / name)
+        run = Run(_runs(options) / name)
+        is_before = name != options.stage in recipe.stages  # as `3-i2v-base` before `3-i2v`
+        if is_before and run.is_finished:
+            continue
+        stage, screen = build_stage(recipe.files(name), rest), Screen()
         with _sole_user(run):
-            train_stage(stage, run, screen, options.force)
+            train_stage(stage, run, screen, options.force and not is_before)
 
 
 def sample(options: argparse.Namespace, rest: list[str]) -> None:
@@ -95,6 +99,10 @@ def sample(options: argparse.Namespace, rest: list[str]) -> None:
     images = tuple(Path(path) for path in (options.image, options.last_image) if path)
     if not (listed or images) and options.caption is None:
         raise ValueError("say what the video shows: --caption, --captions or --image")
+    if options.last_image and not options.image:
+        raise ValueError("--last-image needs --image, the first frame")
+    if listed and images:
+        raise ValueError("a list names its pictures itself: columns image and last_image")
     wanted = [Wanted(options.caption or "", options.seed, images=images)]
     if listed:
         wanted = read_captions(listed, options.seed)

@@ -69,6 +69,8 @@ def read_captions(path: Path, seed: int = 0) -> list[Wanted]:
 
 def _wanted(row: Mapping[str, Any], seed: int, where: str, folder: Path) -> Wanted:
     images = tuple(folder / str(row[name]) for name in IMAGES if row.get(name))
+    if images and not row.get(IMAGES[0]):
+        raise ValueError(f"{where}: last_image needs image, the first frame")
     caption, own = row.get(CAPTION, "" if images else None), row.get(SEED)
     if not isinstance(caption, str):
         raise ValueError(f"{where}: the caption is a text, not {caption!r}")

@@ -15,11 +15,12 @@ from training.conditioning import FPS, MOTION, NOISE, Micro
 from training.config import Stage, build_stage
 from training.denoisers.svd_unet import SvdUnet
 from training.fit import check_codec, load_weights
-from training.guidance import LinearGuidance
 from training.image_encoder import MEAN, STD, ClipImage
 from training.module import StageModule
+from training.objective.noise import IndependentNoise
 from training.objective.preconditioning import VPreconditioning
 from training.run import Run
+from training.sampler import EulerSampler
 
 TOLD = (Micro(FPS, offset=-1), Micro(MOTION), Micro(NOISE))
 """The numbers that the pipeline passes."""
@@ -49,6 +50,8 @@ def export(run: Run, folder: Path, arguments: list[str]) -> Iterator[str]:
     check_codec(run, stage.model.codec)
     load_weights(stage, run.ema_weights)
     stage.model.load_frozen(torch.device("cpu"))
+    if getattr(stage.model.codec.model.config, "shift_factor", None):  # pyright: ignore[reportAttributeAccessIssue]
+        raise ValueError("the pipeline knows no shift_factor, which this autoencoder has")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         whole = Path(temporary) / "pipeline"
@@ -71,6 +74,10 @@ def misfits(model: StageModule) -> Iterator[str]:
             yield f"model.{part} is no {kind.__name__}"
     if not isinstance(model.objective.preconditioning, VPreconditioning):
         yield "it takes the network's output for v (model.objective.preconditioning)"
+    if not isinstance(model.objective.noise, IndependentNoise):
+        yield "it starts from independent noise (model.objective.noise)"
+    if not isinstance(model.sampler, EulerSampler) or model.sampler.rho != 7:
+        yield "it takes Euler's steps with rho 7 (model.sampler)"
 
 
 def pipeline(model: StageModule) -> Any:
@@ -114,11 +121,12 @@ def _usage(stage: Stage, folder: Path) -> str:
     given, motion = model.conditioning.given, model.conditioning.micro[1].sampling
     assert given is not None
     weights = model.guidance.weights(bucket.num_frames, 0, model.sampler.num_steps)
-    rising = "" if isinstance(model.guidance, LinearGuidance) else "  # guidance differs from the stage's own"
+    is_same = weights[-1] > 1 and torch.allclose(torch.linspace(weights[0], weights[-1], len(weights)), weights)
+    differs = "" if is_same else "  # its guidance differs from the stage's own"
     return (
         f'StableVideoDiffusionPipeline.from_pretrained("{folder}")(image, height={bucket.height}, '
         f"width={bucket.width}, num_frames={bucket.num_frames}, num_inference_steps={model.sampler.num_steps}, "
         f"min_guidance_scale={weights[0]:g}, max_guidance_scale={weights[-1]:g}, "
         f"fps={stage.data.sampling_fps:g}, motion_bucket_id={motion:g}, noise_aug_strength={given.sampling_noise:g})"
-        f"{rising}"
+        f"{differs}"
     )

@@ -65,6 +65,7 @@ def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
     if trainer.global_step < stage.data.num_steps:
         raise ValueError(f"stage {run.stage} stopped early; the same command (without FORCE) goes on")
     _hand_over(stage, run, made_from, watchers, trainer.is_global_zero)
+    trainer.strategy.barrier()  # else the others would look for the next stage's weights before the first wrote them
     screen.say(_end(run, watchers))
 
 

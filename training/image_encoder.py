@@ -10,7 +10,10 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from torchvision.transforms.functional import gaussian_blur, normalize
 
+from training.hub import local_copy
+
 SIDE_PX = 224
+KEY = "--model.image_encoder.init_args.path"
 MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]  # of CLIP, and of open_clip
 
 
@@ -53,8 +56,7 @@ class ClipImage(ImageEncoder):
 
     def weights(self) -> Path | None:
         """See `ImageEncoder`."""
-        folder = Path(self.path) / self.subfolder
-        return folder if folder.exists() else None
+        return local_copy(self.path, self.subfolder, KEY)
 
     def load(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `ImageEncoder`."""
@@ -63,7 +65,7 @@ class ClipImage(ImageEncoder):
         except Exception as error:  # a hub, a cache, a file: each library raises its own
             raise ValueError(
                 f"the image encoder {self.path!r} cannot be loaded ({' '.join(str(error).split())[:300]}). With no "
-                "network name a local folder: --model.image_encoder.init_args.path=<folder>"
+                f"network name a local folder: {KEY}=<folder>"
             ) from error
         if model.config.image_size != SIDE_PX:
             raise ValueError(f"the image encoder {self.path!r} sees {model.config.image_size} px, not {SIDE_PX}")
@@ -72,7 +74,11 @@ class ClipImage(ImageEncoder):
     def _read(self) -> Any:
         from transformers import CLIPVisionModelWithProjection
 
-        return CLIPVisionModelWithProjection.from_pretrained(self.path, subfolder=self.subfolder)
+        found: Any = CLIPVisionModelWithProjection.from_pretrained(self.weights(), output_loading_info=True)
+        model, loaded = found
+        if loaded["missing_keys"]:  # they would be random
+            raise ValueError(f"its file lacks {len(loaded['missing_keys'])} of its weights")
+        return model
 
     @torch.no_grad()
     def encode(self, frames: Tensor) -> Tensor:
@@ -95,6 +101,11 @@ class OpenClipImage(ClipImage):
         """
         super().__init__(path)
 
+    def weights(self) -> Path | None:
+        """See `ImageEncoder`."""
+        folder = Path(self.path)
+        return folder if folder.exists() else None
+
     def _read(self) -> Any:
         import open_clip
 
@@ -110,6 +121,8 @@ def as_transformers(tower: Any) -> Any:
     """
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
+    if tower.pool_type != "tok":
+        raise ValueError(f"it takes {tower.pool_type!r} of its tokens, not the first")
     blocks, weights = tower.transformer.resblocks, tower.state_dict()
     width, embed_dim = weights["proj"].shape
     config = CLIPVisionConfig(
@@ -120,7 +133,7 @@ def as_transformers(tower: Any) -> Any:
         num_attention_heads=blocks[0].attn.num_heads,
         image_size=tower.image_size[0],
         patch_size=tower.patch_size[0],
-        hidden_act="gelu",
+        hidden_act="quick_gelu" if type(blocks[0].mlp.gelu).__name__ == "QuickGELU" else "gelu",
     )
     model = CLIPVisionModelWithProjection(config)
     told = model.load_state_dict(_renamed(weights), strict=False)

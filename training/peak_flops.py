@@ -1,5 +1,7 @@
 """How many floating-point operations a second GPUs are published to reach: dense, without sparsity."""
 
+import re
+
 PEAK_TFLOPS: dict[str, tuple[float, float]] = {
     # name as CUDA tells it, in lower case: bfloat16 (or float16) with float32 sums, float32; NVIDIA's data sheets.
     # The first that is found in the name counts, so the longer names come first.
@@ -39,5 +41,5 @@ def peak_flops(device_name: str, precision: str) -> float | None:
     Returns:
         None for a device that is not in the table; `watch.peak_tflops` tells it then.
     """
-    found = next((peaks for name, peaks in PEAK_TFLOPS.items() if name in device_name.lower()), None)
+    found = next((peaks for name, peaks in PEAK_TFLOPS.items() if re.search(rf"\b{name}\b", device_name.lower())), None)
     return None if found is None else 1e12 * found[0 if "16" in precision else 1]

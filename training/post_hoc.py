@@ -103,7 +103,7 @@ def synthesise(run: Run, sigma_rel: float) -> Path:
             f"stage {run.stage} is not finished, or {run.snapshots} holds no averages: train it with "
             "model.ema_sigma_rel and watch.ema_snapshots_every"
         )
-    if path.exists():
+    if path.name in record["weights"]:
         raise ValueError(f"{path} is there already: sample with --ema {sigma_rel}")
     times, gammas = [each.num_updates for each in snapshots], [gamma(each.sigma_rel) for each in snapshots]
     weights = combine([each.path for each in snapshots], coefficients(times, gammas, max(times), wanted))

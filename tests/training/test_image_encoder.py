@@ -4,7 +4,7 @@ import open_clip
 import pytest
 import torch
 from diffusers.pipelines.stable_video_diffusion import pipeline_stable_video_diffusion as release
-from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+from transformers import CLIPVisionConfig, CLIPVisionModel, CLIPVisionModelWithProjection
 
 from training.image_encoder import ClipImage, OpenClipImage, as_transformers, resized
 
@@ -58,6 +58,9 @@ def test_weights_that_cannot_be_had_or_do_not_fit_are_told(tmp_path):
     shape = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     CLIPVisionModelWithProjection(CLIPVisionConfig(image_size=64, patch_size=32, **shape)).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="sees 64 px, not 224"):
+        ClipImage(str(tmp_path)).load(torch.device("cpu"), torch.float32)
+    CLIPVisionModel(CLIPVisionConfig(image_size=224, patch_size=56, **shape)).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="lacks 1 of its weights"):
         ClipImage(str(tmp_path)).load(torch.device("cpu"), torch.float32)
 
 

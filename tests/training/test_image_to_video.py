@@ -94,6 +94,8 @@ def test_another_picture_of_the_same_name_is_not_taken_for_the_old_one(trained, 
         (["--stage", "1", "--image", "red.png"], "stage 1 is given 0 frames"),
         (["--image", "none.png"], "there is no picture none.png"),
         ([], "--caption, --captions or --image"),
+        (["--last-image", "red.png"], "--last-image needs --image"),
+        (["--captions", "list.txt", "--image", "red.png"], "a list names its pictures itself"),
     ],
 )
 def test_what_does_not_suit_the_stage_is_told(trained, tmp_path, capsys, arguments, words):

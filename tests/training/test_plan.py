@@ -12,10 +12,10 @@ def test_the_plan_of_svd_needs_no_weights_and_no_data(capsys):
     assert main(["plan", "--recipe", "svd", "--data.shards", "nowhere"]) == 0
     said = capsys.readouterr().out
     assert "SvdUnet: 1,524.6 M parameters, 656.1 M of them temporal, 868.5 M train" in said  # stage 1
-    assert said.count("1,524.6 M train") == 6
+    assert said.count("1,524.6 M train") == 7
     assert "150,000 steps of 1,536 samples" in said and "LogNormal(mean=0.5, std=1.4)" in said
     assert "(T, C, h, w) = (14, 4, 72, 128)" in said
-    assert said.count("there are no shards in nowhere") == 8
+    assert said.count("there are no shards in nowhere") == 9
 
 
 def test_the_plan_says_what_is_skipped(tmp_path, capsys):

@@ -197,3 +197,20 @@ def test_a_recipe_that_extends_itself_or_nothing_is_refused(tmp_path):
     (other.folder / "recipe.yaml").write_text("extends: mine")
     with pytest.raises(ValueError, match=r"recipe 'mine' extends itself"):
         recipe.files("1")
+
+
+def test_what_a_stage_needs_is_not_trained_anew_with_it(tmp_path, monkeypatch):
+    import training.__main__ as command
+    import training.config
+    import training.fit
+
+    recipe = recipe_of(tmp_path, "base-of-it", "it")
+    (recipe.folder / "recipe.yaml").write_text("chains: {it: [base-of-it, it]}")
+    asked: list[tuple[str, bool]] = []
+    monkeypatch.setattr(training.config, "build_stage", lambda files, arguments: None)
+    monkeypatch.setattr(training.fit, "train", lambda stage, run, screen, force: asked.append((run.stage, force)))
+    told = ["train", "--recipe", str(recipe.folder), "--runs", str(tmp_path / "runs"), "--stage", "it", "--force"]
+    assert command.main(told) == 0 and asked == [("base-of-it", False), ("it", True)]
+    run_of(tmp_path / "runs", "base-of-it")
+    asked.clear()
+    assert command.main(told) == 0 and asked == [("it", True)]

@@ -25,6 +25,16 @@ def test_a_pass_without_values_counts_what_one_with_values_does(tmp_path, family
     assert flops_of_sample(module, BUCKET, (77, 64)) == counter.get_total_flops() > 0
 
 
+def test_what_is_computed_again_is_not_counted(tmp_path):
+    counts = []
+    for is_on in ("true", "false"):
+        (tmp_path / is_on).mkdir()
+        files = Recipe(TinyRecipe(tmp_path / is_on, "svd").recipe).files("2")
+        module = build_stage(files, [f"--model.denoiser.init_args.gradient_checkpointing={is_on}"]).model
+        counts.append(flops_of_sample(module, BUCKET, (77, 64)))
+    assert counts[0] == counts[1] > 0
+
+
 def test_a_linear_layer_costs_what_it_should():
     class Layer(torch.nn.Linear):
         def forward(self, noisy, c_noise, conditions):

@@ -57,7 +57,7 @@ class Videos(Look):
         videos = module.generate(captions, self.data.bucket, fps, range(len(captions)), given)
         for number, video in enumerate(videos.cpu().numpy() if trainer.is_global_zero else ()):
             write_mp4(self.folder / f"{seen:09d}-{number}{kind}.mp4", video, fps)
-            _show(trainer, f"videos{kind}/{captions[number]}", gif(video, fps), video.shape, seen)
+            _show(trainer, f"videos{kind}/{number} {captions[number]}".strip(), gif(video, fps), video.shape, seen)
 
 
 def _is_of(batch: Batch, bucket: Bucket) -> bool:

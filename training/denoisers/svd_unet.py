@@ -155,8 +155,14 @@ def start_as_image_model(unet: nn.Module) -> None:
 class CheckpointedTemporalBlock(TemporalBasicTransformerBlock):
     """One whose activations are computed again in the backward pass; diffusers does so with spatial blocks alone."""
 
+    gradient_checkpointing = True
+    """As diffusers' modules have it: it can be turned off."""
+    _gradient_checkpointing_func = None
+
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """See `TemporalBasicTransformerBlock`."""
+        if not self.gradient_checkpointing:
+            return super().forward(*args, **kwargs)
         return checkpoint(super().forward, *args, use_reentrant=False, **kwargs)  # pyright: ignore[reportReturnType]
 
 
