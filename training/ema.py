@@ -41,15 +41,15 @@ class Ema:
     def update(self, module: nn.Module) -> None:
         """Takes in the module's weights; call once an optimizer step. The averages follow the module to its device."""
         self.num_updates += 1
-        parameters = {name: raw.requires_grad for name, raw in module.named_parameters(remove_duplicate=False)}
         averages, weights = [], []
-        for name, raw in module.state_dict().items():
-            if parameters.get(name, False):
+        for name, raw in module.named_parameters(remove_duplicate=False):
+            if raw.requires_grad:
                 wide = torch.promote_types(raw.dtype, torch.float32)
                 self._average[name] = self._average[name].to(raw.device, wide)
                 averages.append(local(self._average[name]))
-                weights.append(local(raw).to(wide))
-            elif name not in parameters:
+                weights.append(local(raw.detach()).to(wide))
+        for name, raw in module.named_buffers(remove_duplicate=False):
+            if name in self._average:  # others are in no state dict
                 self._average[name] = raw.clone()
         if averages:
             torch._foreach_lerp_(averages, weights, 1 - self.decay())
