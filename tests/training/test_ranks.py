@@ -11,6 +11,7 @@ from tiny_recipe import TinyRecipe
 
 from training.__main__ import main
 from training.callbacks.checkpoints import Checkpoints
+from training.run import Run
 
 ACCUMULATED = ("--trainer.accumulate_grad_batches", "2")
 TWO_RANKS = ("--trainer.devices", "2")
@@ -54,3 +55,14 @@ def test_other_batches_a_step_are_refused(tmp_path, capsys):
     assert main(tiny.train("1")) == 0
     assert main(tiny.train("1", *ACCUMULATED)) == 1
     assert "trainer.batches_per_step: 1 -> 2" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_chain_of_stages_runs_on_two_ranks(tmp_path):
+    """The second rank must wait for the first to hand a stage over before it looks for that stage's weights."""
+    tiny = TinyRecipe(tmp_path, samples_per_stage=8)
+    tiny.pack()
+    command = [sys.executable, "-m", "training", *tiny.train("all", *TWO_RANKS)]
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=300)
+    assert run.returncode == 0, run.stdout
+    assert all(Run(tiny.runs / stage).is_finished for stage in "12")
