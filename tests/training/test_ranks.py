@@ -59,7 +59,7 @@ def test_other_batches_a_step_are_refused(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_a_chain_of_stages_runs_on_two_ranks(tmp_path):
-    """The second rank must wait for the first to hand a stage over before it looks for that stage's weights."""
+    """Each stage is handed over by one rank and taken over by both."""
     tiny = TinyRecipe(tmp_path, samples_per_stage=8)
     tiny.pack()
     command = [sys.executable, "-m", "training", *tiny.train("all", *TWO_RANKS)]
