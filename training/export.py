@@ -1,5 +1,6 @@
 """Writes a finished stage as others read it: a folder of diffusers' `StableVideoDiffusionPipeline`, in safetensors."""
 
+import copy
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -50,8 +51,6 @@ def export(run: Run, folder: Path, arguments: list[str]) -> Iterator[str]:
     check_codec(run, stage.model.codec)
     load_weights(stage, run.ema_weights)
     stage.model.load_frozen(torch.device("cpu"))
-    if getattr(stage.model.codec.model.config, "shift_factor", None):  # pyright: ignore[reportAttributeAccessIssue]
-        raise ValueError("the pipeline knows no shift_factor, which this autoencoder has")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         whole = Path(temporary) / "pipeline"
@@ -88,12 +87,34 @@ def pipeline(model: StageModule) -> Any:
     assert isinstance(model.denoiser, SvdUnet)
     assert isinstance(model.codec, DiffusersCodec) and isinstance(model.image_encoder, ClipImage)
     return StableVideoDiffusionPipeline(
-        vae=model.codec.model,
+        vae=without_shift(model.codec.model),
         image_encoder=model.image_encoder.model,
         unet=model.denoiser.unet,
         scheduler=scheduler(model),
         feature_extractor=CLIPImageProcessor(image_mean=MEAN, image_std=STD),
     )
+
+
+def without_shift(autoencoder: Any) -> Any:
+    """A copy that decodes latents which were scaled only, as the pipeline hands them over, to the same frames.
+
+    The shift goes into the bias of the first convolution, 1x1: `W (z + shift) + b = W z + (b + W shift)`. What it
+    encodes stays: the pipeline takes the given frame's latents neither scaled nor shifted.
+
+    Raises:
+        ValueError: its decoder begins with a padded convolution, whose edges see no shift.
+    """
+    shift = autoencoder.config.get("shift_factor") or 0.0
+    if not shift:
+        return autoencoder
+    autoencoder = copy.deepcopy(autoencoder)
+    first = autoencoder.post_quant_conv
+    if first is None:
+        raise ValueError("the pipeline knows no shift_factor, and this autoencoder has no post_quant_conv to hold it")
+    with torch.no_grad():
+        first.bias += first.weight.sum(dim=(1, 2, 3)) * shift
+    autoencoder.register_to_config(shift_factor=None)
+    return autoencoder
 
 
 def scheduler(model: StageModule) -> Any:
