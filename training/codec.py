@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from shards.store import read_json
-from training.hub import local_copy
+from training.autoencoder import autoencoder_folder, load_autoencoder
 
 OF_VIDEO = "AutoencoderKLTemporalDecoder"
 KINDS = ("AutoencoderKL", OF_VIDEO)
@@ -49,7 +48,8 @@ class LatentCodec(ABC):
     @abstractmethod
     def encode_given(self, pixels: Tensor) -> Tensor:
         """Frames that a stage is given, each by itself: float32 (B, K, 3, H, W), about -1..1, to latents float32
-        (B, K, C, h, w) as the autoencoder gives them, not scaled (as SVD's image to video takes them)."""
+        (B, K, C, h, w) as the image to video of the codec's family takes them: SVD's as the autoencoder gives them,
+        not scaled."""
 
     @abstractmethod
     def decode(self, latents: Tensor) -> Tensor:
@@ -87,33 +87,14 @@ class DiffusersCodec(LatentCodec):
 
     def weights(self) -> Path:
         """See `LatentCodec`; what a hub holds is brought here."""
-        try:
-            return local_copy(self.path, self.subfolder, "--model.codec.init_args.path")
-        except ValueError as error:
-            raise ValueError(f"the autoencoder {self.path!r} cannot be loaded: {error}") from error
+        return autoencoder_folder(self.path, self.subfolder)
 
     def load(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `LatentCodec`."""
-        import diffusers
-
-        folder = self.weights()
-        try:
-            kind = read_json(folder / "config.json").get("_class_name")
-            if kind not in KINDS:
-                raise ValueError(f"it is a {kind}, not one of {', '.join(KINDS)}")
-            model, loaded = getattr(diffusers, kind).from_pretrained(
-                folder, torch_dtype=dtype, low_cpu_mem_usage=False, output_loading_info=True
-            )
-            if loaded["missing_keys"]:
-                raise ValueError(f"its file lacks {len(loaded['missing_keys'])} of its weights")
-        except Exception as error:  # a hub, a cache, a file: each library raises its own
-            raise ValueError(
-                f"the autoencoder {self.path!r} cannot be loaded ({' '.join(str(error).split())[:300]}). "
-                "With no network name a local diffusers folder: --model.codec.init_args.path=<folder>"
-            ) from error
+        model = load_autoencoder(self.path, self.subfolder, KINDS, dtype)
         self._check(model.config)
-        self.model: Any = model.to(device).eval().requires_grad_(False)
-        self._sees_time = kind == OF_VIDEO
+        self.model: Any = model.to(device)
+        self._sees_time = type(model).__name__ == OF_VIDEO
 
     def _check(self, config) -> None:
         factor, channels = 2 ** (len(config.block_out_channels) - 1), config.latent_channels

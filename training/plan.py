@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from training.config import Stage, build_stage
+from training.costs import costs
 from training.inventory import count, select_trainable
 from training.recipe import Recipe
 
@@ -25,7 +26,9 @@ def describe(recipe: Recipe, stages: list[str], arguments: list[str]) -> Iterato
             stage = build_stage(recipe.files(name), arguments)
         before = f"stage {stage.init_from}" if stage.init_from else stage.init_weights
         yield f"stage {name}" + (f", from {before}" if before else "")
-        yield from (f"  {line}" for line in (*_model(stage), *_sizes(stage), *_data(stage), *_steps(stage)))
+        yield from (
+            f"  {line}" for line in (*_model(stage), *_sizes(stage), *_data(stage), *_steps(stage), *costs(stage))
+        )
 
 
 def _model(stage: Stage) -> Iterator[str]:

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-HUB = "hf-hub:"
+from shards.store import read_json
+
+HUB, LOCAL = "hf-hub:", "local-dir:"
 
 
 class TextEncoder(ABC):
@@ -20,6 +22,10 @@ class TextEncoder(ABC):
     def weights(self) -> Path | None:
         """Folder or file of the weights, if they are local: what a stage was trained with is told by its hash."""
         return None
+
+    def length(self) -> int:
+        """L as far as it is known without weights; CLIP's."""
+        return 77
 
     @abstractmethod
     def load(self, device: torch.device, dtype: torch.dtype) -> None:
@@ -43,16 +49,28 @@ class OpenClipText(TextEncoder):
         Args:
             model: as open_clip names models: `ViT-H-14`, `hf-hub:<owner>/<name>`, `local-dir:<folder>`.
             pretrained: tag or file of the weights, where the name does not imply them.
-            skip_last: blocks left out at the end; Stable Diffusion 2 and SVD leave out 1.
+            skip_last: blocks left out at the end; Stable Diffusion 2 and SVD leave out 1. Of all of them what is left
+                is each token's own vector, at its place.
             projected: whether each token's features are brought to the space, and the width, of image embeddings.
         """
         self.model, self.pretrained, self.skip_last, self.projected = model, pretrained, skip_last, projected
-        self.located_by = ("model",) if model.startswith("local-dir:") else ("pretrained",)
+        self.located_by = ("model",) if model.startswith(LOCAL) else ("pretrained",)
 
     def weights(self) -> Path | None:
         """See `TextEncoder`; what a hub holds is brought here, and where that fails `load` says why."""
-        local = [Path(self.model.removeprefix("local-dir:")), Path(self.pretrained or "")]
+        local = [Path(self.model.removeprefix(LOCAL)), Path(self.pretrained or "")]
         return next((path for path in local if path.name and path.exists()), None) or self._of_hub()
+
+    def length(self) -> int:
+        """See `TextEncoder`."""
+        import open_clip
+
+        folder = self.model.removeprefix(LOCAL)
+        if folder != self.model and (config := Path(folder) / "open_clip_config.json").exists():
+            known = read_json(config)["model_cfg"]
+        else:
+            known = open_clip.get_model_config(self.model) or {}
+        return known.get("text_cfg", {}).get("context_length", super().length())
 
     def _of_hub(self) -> Path | None:
         """The file that open_clip loads."""
@@ -78,11 +96,13 @@ class OpenClipText(TextEncoder):
                 f"the text encoder {self.model!r} cannot be loaded ({' '.join(str(error).split())[:300]}). "
                 "With no network name a local copy: --model.text.init_args.model=local-dir:<folder>"
             ) from error
-        num_blocks = len(model.transformer.resblocks)  # pyright: ignore
-        if not 0 <= self.skip_last < num_blocks:
+        blocks = list(model.transformer.resblocks)  # pyright: ignore
+        if not 0 <= self.skip_last <= len(blocks):
             raise ValueError(
-                f"model.text.init_args.skip_last is {self.skip_last}; {self.model} has {num_blocks} blocks"
+                f"model.text.init_args.skip_last is {self.skip_last}; {self.model} has {len(blocks)} blocks"
             )
+        for block in blocks[len(blocks) - self.skip_last :]:
+            block.forward = _unchanged
         model.visual = torch.nn.Identity()  # the image tower is not needed
         self._device = device
         self._projection = model.text_projection if self.projected else None
@@ -92,8 +112,11 @@ class OpenClipText(TextEncoder):
     def encode(self, captions: Sequence[str]) -> Tensor:
         """See `TextEncoder`."""
         tokens = self._tokenizer(list(captions)).to(self._device)  # (B, L)
-        found = self._forward(
-            text=tokens, text_indices=self.skip_last + 1, normalize_intermediates=True, intermediates_only=True
-        )
+        found = self._forward(text=tokens, text_indices=1, normalize_intermediates=True, intermediates_only=True)
         features = found["text_intermediates"][0]  # (B, L, D)
         return (features if self._projection is None else features @ self._projection).float()
+
+
+def _unchanged(features: Tensor, *_: Any, **__: Any) -> Tensor:
+    """What a block that is left out does."""
+    return features

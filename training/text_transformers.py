@@ -44,6 +44,10 @@ class TransformersText(TextEncoder):
         """See `TextEncoder`; what a hub holds is brought here."""
         return self._local(self.subfolder)
 
+    def length(self) -> int:
+        """See `TextEncoder`."""
+        return self.max_length or super().length()
+
     def load(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `TextEncoder`."""
         from transformers import AutoTokenizer

@@ -9,6 +9,8 @@ from training.inventory import Inventory, count, select_trainable
 class Handmade(Denoiser):
     """3 spatial and 20 temporal parameters."""
 
+    text_width = 0
+
     def __init__(self) -> None:
         super().__init__()
         self.conv_in = nn.Linear(2, 1)

@@ -41,7 +41,7 @@ def test_pooled_and_projected_features_are_those_of_open_clip(clip, tokens):
     assert torch.allclose(pooled, clip.encode_text(tokens), atol=1e-5)
 
 
-@pytest.mark.parametrize("skip_last", [0, 1])
+@pytest.mark.parametrize("skip_last", [0, 1, 2])
 def test_skipped_blocks_are_left_out_before_the_last_norm(clip, tokens, skip_last):
     features = encoder(skip_last).encode(CAPTIONS)
     assert torch.allclose(features, by_hand(clip, tokens, 2 - skip_last), atol=1e-5)

@@ -83,6 +83,11 @@ class CogVideoX(Denoiser):
         if gradient_checkpointing:  # diffusers' own function is a closure, which cannot be pickled
             self.transformer.enable_gradient_checkpointing(partial(checkpoint, use_reentrant=False))
 
+    @property
+    def text_width(self) -> int:
+        """See `Denoiser`."""
+        return self.transformer.config["text_embed_dim"]
+
     def forward(self, noisy: Tensor, c_noise: Tensor, conditions: Conditions) -> Tensor:
         """See `Denoiser`.
 

@@ -28,6 +28,11 @@ class Denoiser(nn.Module, ABC):
     not_given: nn.Parameter
     """(C',) latents in the place of frames that are not given; not every denoiser has it."""
 
+    @property
+    @abstractmethod
+    def text_width(self) -> int:
+        """D of the captions' features that it takes."""
+
     @abstractmethod
     def forward(self, noisy: Tensor, c_noise: Tensor, conditions: Conditions) -> Tensor:
         """Predicts.

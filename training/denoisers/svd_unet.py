@@ -101,6 +101,11 @@ class SvdUnet(Denoiser):
             checkpoint_temporal_blocks(self.unet)
         let_pictures_pass(self.unet)
 
+    @property
+    def text_width(self) -> int:
+        """See `Denoiser`."""
+        return self.unet.config["cross_attention_dim"]
+
     def forward(self, noisy: Tensor, c_noise: Tensor, conditions: Conditions) -> Tensor:
         """See `Denoiser`. Raises ValueError unless the conditions hold `num_micro` numbers."""
         if conditions.micro.shape[-1] != self.num_micro:
