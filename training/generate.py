@@ -110,7 +110,8 @@ def _weights(run: Run, how: Sampling) -> Path:
     written = (run.record or {})["weights"]
     if path.name not in written:
         raise ValueError(
-            f"stage {run.stage} has no {path.name}, but {', '.join(written)}; from snapshots it can be made: "
+            f"stage {run.stage} has no {path.name}, but {', '.join(written)}; the first length of the recipe is "
+            f"{run.ema_weights.name}, sampled without {option}; another can be made from snapshots: "
             f"python -m training ema --stage {run.stage} --sigma-rel {how.ema}"
         )
     if not path.exists() or file_hash(path) != written[path.name]:

@@ -22,8 +22,7 @@ from training.__main__ import main
 from training.bucket import Bucket
 from training.codec import DiffusersCodec
 from training.decode import pictures
-from training.latent_set import LatentSet, facts
-from training.rates import Rates
+from training.latent_set import LatentSet
 from training.text import OpenClipText
 
 
@@ -294,13 +293,3 @@ def test_numbers_that_do_not_fit_the_type_stop_the_run(tiny, capsys, monkeypatch
     assert "--dtype bfloat16" in capsys.readouterr().err
     assert not (tiny.set / "train" / "00000.tar").exists()
     assert tiny.encode("--dtype", "bfloat16", "--force") == 0
-
-
-def test_facts_tell_windows_where_frames_are_not_encoded_alone(tiny):
-    codec, text = DiffusersCodec(str(tiny.root / "vae")), OpenClipText(f"local-dir:{tiny.root / 'clip'}")
-    settings = {"model.codec.class_path": "a.B", "model.codec.init_args.path": "x", "model.ema_decay": 0.9}
-    alone = facts(codec, text, settings, Bucket(4, 16, 24), Rates((8.0,)))
-    codec.frame_by_frame = False
-    looking_back = facts(codec, text, settings, Bucket(4, 16, 24), Rates((8.0,)))
-    assert set(looking_back) - set(alone) == {"num_frames", "fps"} and looking_back["fps"] == [8.0]
-    assert alone["model.codec.class_path"] == "a.B" and "model.ema_decay" not in alone

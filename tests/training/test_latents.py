@@ -16,12 +16,15 @@ from shards.sample import Sample
 from shards.store import write_json
 from training.__main__ import main
 from training.bucket import Bucket
+from training.codec import DiffusersCodec
 from training.conditioning import Conditioning
 from training.config import build_stage
+from training.latent_set import facts
 from training.latents import LatentSource
 from training.rates import Rates
 from training.recipe import Recipe
 from training.sources import rng_of
+from training.text import OpenClipText
 
 DEMO = ["--model.codec.init_args.path=curation/demo/weights/vae", "--model.codec.init_args.channels=8"]
 DEMO += [f"--model.denoiser.init_args.{side}_channels=8" for side in ("in", "out")]
@@ -202,3 +205,14 @@ def test_of_a_codec_that_looks_back_fixed_windows_are_kept(tmp_path, monkeypatch
             whole = built[0].model.codec.encode(seen.frames[None])[0]
             torch.testing.assert_close(encoded.frames.float(), whole, rtol=1e-3, atol=1e-3)
             assert encoded.micro == seen.micro
+
+
+def test_facts_tell_windows_where_frames_are_not_encoded_alone():
+    weights = "curation/demo/weights"
+    codec, text = DiffusersCodec(f"{weights}/vae", channels=8), OpenClipText(f"local-dir:{weights}/clip")
+    settings = {"model.codec.class_path": "a.B", "model.codec.init_args.path": "x", "model.ema_decay": 0.9}
+    alone = facts(codec, text, settings, Bucket(4, 16, 24), Rates((8.0,)))
+    codec.frame_by_frame = False
+    looking_back = facts(codec, text, settings, Bucket(4, 16, 24), Rates((8.0,)))
+    assert set(looking_back) - set(alone) == {"num_frames", "fps"} and looking_back["fps"] == [8.0]
+    assert alone["model.codec.class_path"] == "a.B" and "model.ema_decay" not in alone
