@@ -15,7 +15,7 @@ from training.codec import DiffusersCodec
 from training.conditioning import FPS, MOTION, NOISE, Micro
 from training.config import Stage, build_stage
 from training.denoisers.svd_unet import SvdUnet
-from training.fit import check_codec, load_weights
+from training.fit import check_frozen, load_weights
 from training.image_encoder import MEAN, STD, ClipImage
 from training.module import StageModule
 from training.objective.noise import IndependentNoise
@@ -48,7 +48,7 @@ def export(run: Run, folder: Path, arguments: list[str]) -> Iterator[str]:
         raise ValueError(
             f"stage {run.stage} cannot be a StableVideoDiffusionPipeline of diffusers: {'; '.join(reasons)}"
         )
-    check_codec(run, stage.model.codec)
+    check_frozen(run, stage.model)
     load_weights(stage, run.ema_weights)
     stage.model.load_frozen(torch.device("cpu"))
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 What is wrong is said before anything is written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from shards.store import atomic_path, read_json, remove_temporaries, write_table
 from training.callbacks.checkpoints import PlainFile, is_whole
 from training.callbacks.loggers import loggers_of
 from training.callbacks.watchers import Watchers
-from training.codec import LatentCodec
 from training.config import Stage
+from training.module import StageModule
 from training.published import fill
 from training.run import Run, check_same, content_hash, file_hash, versions
 from training.sample_plan import SKIPPED
@@ -40,7 +40,7 @@ def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
     stage.open()
     source = find_start(stage, run)
     if source and source.stage:
-        check_codec(source.stage, stage.model.codec)
+        check_frozen(source.stage, stage.model, ["codec"])  # the same latents; captions may be told otherwise
     made_from = stage.settings() | stage.data.identity() | _weights(stage, source)
     if not force:
         check_same(run, made_from)
@@ -77,17 +77,25 @@ def _weights(stage: Stage, source: Start | None) -> dict[str, str | None]:
     return {f"{name}_weights": content_hash(path) for name, path in given.items()}
 
 
-def check_codec(run: Run, codec: LatentCodec) -> None:
-    """Sees that a finished stage learnt the latents of this codec.
+def check_frozen(run: Run, model: StageModule, names: Sequence[str] = ("codec", "encoder")) -> None:
+    """Sees that a finished stage learnt with the weights that these parts have now.
+
+    Args:
+        run: of the stage.
+        model: its parts, not loaded yet.
+        names: `codec`, `encoder`: that of captions, or of images where it takes their place.
 
     Raises:
-        ValueError: it learnt those of another.
+        ValueError: it learnt with others; names the part.
     """
-    if ((run.record or {})["made_from"]).get("codec_weights") != content_hash(codec.weights()):
-        raise ValueError(
-            f"stage {run.stage} in {run.folder.parent} was trained with other weights of the codec: bring them back, "
-            f"or train it anew: FORCE=1 STAGE={run.stage}"
-        )
+    encoder = ("image_encoder", model.image_encoder) if model.image_encoder else ("text", model.text)
+    known, parts = (run.record or {})["made_from"], {"codec": ("codec", model.codec), "encoder": encoder}
+    for name, part in (parts[each] for each in names):
+        if known.get(f"{name}_weights") != content_hash(part.weights()):
+            raise ValueError(
+                f"stage {run.stage} in {run.folder.parent} was trained with other weights of model.{name}: "
+                f"bring them back, or train it anew: FORCE=1 STAGE={run.stage}"
+            )
 
 
 def _prepare(stage: Stage, run: Run, trainer: Trainer, screen: Screen) -> Watchers:

@@ -17,7 +17,7 @@ from shards.picture import fitted
 from training.bucket import Bucket
 from training.captions import Wanted
 from training.config import Stage, build_stage
-from training.fit import check_codec, load_weights
+from training.fit import check_frozen, load_weights
 from training.pictures import read_mp4, write_contact_sheet, write_gif, write_mp4, write_overview
 from training.run import Run, file_hash
 from training.samples import SampleFolder
@@ -78,7 +78,7 @@ def sample(
         ValueError: something that the user can mend; before the first video, and nothing was overwritten.
     """
     stage = build_stage([run.config], arguments)
-    check_codec(run, stage.model.codec)
+    check_frozen(run, stage.model)
     weights, samples = _weights(run, how), SampleFolder(folder)
     made_with = _made_with(stage, run, weights)
     rows = [_named(each, how, run) | made_with for each in wanted]

@@ -67,7 +67,7 @@ def painter(monkeypatch):
         return stage
 
     monkeypatch.setattr(module, "build_stage", build_stage)
-    monkeypatch.setattr(module, "check_codec", lambda run, codec: None)
+    monkeypatch.setattr(module, "check_frozen", lambda run, model: None)
     monkeypatch.setattr(module, "load_weights", lambda of, path: painter.asked.append(("weights", of is stage, path)))
     return painter
 

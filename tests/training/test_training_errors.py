@@ -1,9 +1,11 @@
 """Everything a user can get wrong ends in one clear message, before anything is written."""
 
 import json
+import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tiny_recipe import TinyRecipe
 
 from training.__main__ import main
@@ -150,8 +152,22 @@ def test_a_codec_that_was_trained_anew(tiny, capsys):
     config.write_text(config.read_text().replace('"scaling_factor": 1.0', '"scaling_factor": 2.0'))
     refused(tiny, capsys, tiny.train("1"), "codec_weights")
     capsys.readouterr()
-    assert main(tiny.sample("a cat")) == 1 and "other weights of the codec" in capsys.readouterr().err
-    refused(tiny, capsys, tiny.train("2"), "other weights of the codec")
+    assert main(tiny.sample("a cat")) == 1 and "other weights of model.codec" in capsys.readouterr().err
+    refused(tiny, capsys, tiny.train("2"), "other weights of model.codec")
+
+
+def test_sampling_with_a_text_encoder_that_was_trained_anew(tiny, capsys):
+    """A next stage may read captions otherwise; samples may not."""
+    assert main(tiny.train("1")) == 0
+    shutil.copytree("curation/demo/weights/clip", tiny.recipe.parent / "clip")
+    path = tiny.recipe.parent / "clip" / "open_clip_model.safetensors"
+    weights = load_file(path)
+    weights["positional_embedding"] += 1
+    save_file(weights, path)
+    capsys.readouterr()
+    other = f"--model.text.init_args.model=local-dir:{path.parent}"
+    assert main(tiny.sample("a cat", other)) == 1 and "other weights of model.text" in capsys.readouterr().err
+    assert main(tiny.train("2", other)) == 0
 
 
 @pytest.mark.parametrize(
