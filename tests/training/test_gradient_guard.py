@@ -1,6 +1,7 @@
 """Steps with gradients that are not finite, or spikes, change nothing, are listed, and stop the stage when many."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from tiny_recipe import TinyRecipe
 
 from training.__main__ import main
 from training.callbacks.checkpoints import Checkpoints
+from training.callbacks.guard import GradientGuard
 from training.callbacks.watch import Watch
 from training.module import StageModule
 from training.run import Run
@@ -35,10 +37,10 @@ def spoil(monkeypatch, steps, factor):
 def parts(module):
     """Weights, average and moments of the optimizer."""
     moments = module.trainer.optimizers[0].state_dict()["state"]
-    tensors = [*module.denoiser.state_dict().values(), *module.ema.state_dict().values()]
-    return [
-        t.clone() for t in (*tensors, *(t for each in moments.values() for t in each.values())) if torch.is_tensor(t)
-    ]
+    averages = [each["average"] for each in module.ema.state_dict().values()]
+    assert averages and moments
+    held = [module.denoiser.state_dict(), *averages, *moments.values()]
+    return [tensor.clone() for each in held for tensor in each.values() if torch.is_tensor(tensor)]
 
 
 def test_a_step_that_is_not_finite_changes_nothing_and_is_listed(tiny, monkeypatch, capsys):
@@ -103,3 +105,15 @@ def test_a_spike_is_left_out_once_it_is_known_what_is_usual(tiny, monkeypatch):
 def test_wrong_limits_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Watch(**wrong)
+
+
+@pytest.mark.parametrize(("scale", "is_listed"), [(None, True), (65536.0, False), (1.0, True)])
+def test_an_overflow_of_float16_is_left_to_the_scaler_while_it_can_go_lower(tmp_path, scale, is_listed):
+    weight = torch.nn.Parameter(torch.ones(1))
+    weight.grad = torch.full((1,), float("inf"))
+    module = SimpleNamespace(denoiser=SimpleNamespace(parameters=lambda: [weight]), skips_step=False, samples_seen=0)
+    scaler = scale and SimpleNamespace(get_scale=lambda: scale)
+    trainer = SimpleNamespace(precision_plugin=SimpleNamespace(scaler=scaler), global_step=0, is_global_zero=True)
+    guard = GradientGuard(tmp_path / "skipped.json", SimpleNamespace(say=print), most=1)  # pyright: ignore
+    guard.on_before_optimizer_step(trainer, module, torch.optim.SGD([weight]))  # pyright: ignore
+    assert module.skips_step and weight.grad is None and len(guard.skipped) == is_listed

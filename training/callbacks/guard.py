@@ -55,11 +55,17 @@ class GradientGuard(Callback):
             self.norms = [*self.norms[1 - WINDOW :], self.norm]
             return
         optimizer.zero_grad(set_to_none=True)
-        self._list(trainer, pl_module)
+        if not self._is_overflow(trainer):
+            self._list(trainer, pl_module)
 
     def _is_fine(self) -> bool:
         is_settled = self.ratio and len(self.norms) >= SETTLED
         return isfinite(self.norm) and not (is_settled and self.norm > self.ratio * median(self.norms))
+
+    def _is_overflow(self, trainer: Trainer) -> bool:
+        """Whether the scale of the loss was too large for float16: its scaler lowers it and goes on, as it should."""
+        scaler = getattr(trainer.precision_plugin, "scaler", None)
+        return scaler is not None and not isfinite(self.norm) and scaler.get_scale() > 1
 
     def _list(self, trainer: Trainer, module: StageModule) -> None:
         told = {"step": trainer.global_step, "samples": module.samples_seen, "gradient_norm": str(self.norm)}
