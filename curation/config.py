@@ -269,6 +269,8 @@ class CurateConfig:
     """Rule sets by name; each is packed."""
     pack: PackConfig = PackConfig()
     """Job 5; a set may say otherwise in a `pack` of its own."""
+    report: bool = True
+    """Whether job 6 also writes `stats/report.html`."""
 
     def __post_init__(self) -> None:
         need(self.limit is None or self.limit >= 1, "limit", "must be at least 1")

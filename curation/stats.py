@@ -21,6 +21,7 @@ from curation.tables import Corpus
 from shards.schema import FAILURES, VIDEO_ID, field
 from shards.store import parquet_file, write_table
 
+TABLES = ("clips.parquet", "funnel.parquet", "histograms.parquet", "failures.parquet", "coverage.parquet")
 OF_CLIPS = ("clips.parquet", "histograms.parquet")
 PATH = field("path", pa.string(), "the source file")
 LOST = pa.schema(
