@@ -5,6 +5,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -34,13 +35,13 @@ def failures(file: pq.ParquetFile) -> Failures:
     rows = file.read()
     errors = [error or "no reason" for error in rows["error"].to_pylist()]
     causes = by_cause(errors)
-    shown, places = Counter(), []
+    shown, places, order = Counter(), [], {cause: number for number, cause in enumerate(causes)}
     for place, error in enumerate(errors):
         (cause,) = by_cause([error])
         shown[cause] += 1
         if shown[cause] <= A_CAUSE:
-            places.append((list(causes).index(cause), place))
-    chosen = rows.take([place for _, place in sorted(places)[:MAX_ROWS]]).to_pylist()
+            places.append((order[cause], place))
+    chosen = rows.take(pa.array([place for _, place in sorted(places)[:MAX_ROWS]], pa.int64())).to_pylist()
     return Failures(len(rows), causes, [row | {"error": (row["error"] or "")[:MAX_CHARACTERS]} for row in chosen])
 
 
