@@ -13,11 +13,7 @@ from curation.splitters.hybrid import Hybrid
 
 
 def need(holds: bool, key: str, words: str) -> None:
-    """Refuses a value: the message names the key.
-
-    Raises:
-        ValueError: it does not hold.
-    """
+    """Raises a ValueError that names the key unless what it says holds."""
     if not holds:
         raise ValueError(f"{key}: {words}")
 

@@ -20,8 +20,8 @@ PARTS = 2
 TICKS = 1000  # of two seconds
 HOSTILE = '</script><img src="http://evil.example/x.png" onerror="alert(1)">{{ 7 * 7 }}'
 RULES = {
-    "rules": [{"column": "flow", "min": 6.0}],
-    "resolved": [{"reason": "flow:min", "limit": 6.0}],
+    "rules": [{"column": "motion", "min": 6.0}],
+    "resolved": [{"reason": "motion:min", "limit": 6.0}],
     "config_hash": "c0ffee",
 }
 
@@ -35,7 +35,7 @@ def put_corpus(root: Path, clips: int = CLIPS, name: str = "film", keeps: bool =
         put_part(corpus, part, clips // PARTS, f"{part:x}" * 20, name, keeps)
     kept = sum(keeps and k >= 6 for k in range(clips))
     counts = {"clips": clips, "kept": kept, "rejected": clips - kept}
-    reasons = {"flow:min": {"clips": clips - kept, "alone": clips - kept}, "flow:null": {"clips": 0, "alone": 0}}
+    reasons = {"motion:min": {"clips": clips - kept, "alone": clips - kept}, "motion:null": {"clips": 0, "alone": 0}}
     for rule_set in CONFIG.sets:
         write_json(corpus.folder(f"verdicts/{rule_set}") / "rules.json", RULES | {"counts": counts, "reasons": reasons})
     return corpus
@@ -57,11 +57,11 @@ def put_part(corpus: Corpus, part: int, count: int, video_id: str, name: str, ke
     }
     ids = put_clips(corpus, part, count, first, **times)
     flows = [float(first + k) for k in range(count)]
-    put_scores(corpus, part, "motion", ids, flow=flows, wave=list(np.sin(flows)), same=[1.0] * count)
+    put_scores(corpus, part, "motion", ids, motion=flows, clip_similarity=list(np.sin(flows)), same=[1.0] * count)
     groups = [ids[k // 4 * 4] if k % 4 in (0, 1) else None for k in range(count)]
     put_dedup(corpus, part, ids, groups, [k % 4 if group else None for k, group in enumerate(groups)])
     for rule_set in CONFIG.sets:
-        verdicts = [[] if keeps and flow >= 6 else ["flow:min"] for flow in flows]
+        verdicts = [[] if keeps and flow >= 6 else ["motion:min"] for flow in flows]
         put_verdicts(corpus, part, rule_set, ids, verdicts)
     frames = [frame(video_id, pts, first + pts // TICKS) for pts in range(0, count * TICKS, TICKS // 4)]
     corpus.write("proxies", part_name(part), from_rows(frames, PROXIES), PROXIES)

@@ -94,12 +94,12 @@ def scores(
         mine, rows = [line for line in lines if line.column == name], [row for row in bins if row["score"] == name]
         if rows:
             about = clips.schema_arrow.field(name).metadata or {}
-            words = [about.get(key, b"").decode() for key in (b"doc", b"unit")]
-            counts = _counts(rows)
+            doc, unit = (about.get(key, b"").decode() for key in (b"doc", b"unit"))
             drawn = [Drawn(line, _sides(line, found), _rejected(line, rules)) for line in mine]
             lowest, highest = (_row(t, None, found[s]) for t, s in zip(("lowest", "highest"), ends(name), strict=True))
+            num_clips, missing = _counts(rows)
             charts, quantiles = _charts(rows, mine), _quantiles(spread[name])
-            told.append(Score(name, *words, charts, *counts, drawn, (lowest, highest), quantiles))
+            told.append(Score(name, doc, unit, charts, num_clips, missing, drawn, (lowest, highest), quantiles))
     return sorted(told, key=lambda score: -len({name for drawn in score.lines for name in drawn.line.reasons}))
 
 

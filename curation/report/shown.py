@@ -66,6 +66,6 @@ def clips_of(
         part = parts[bisect_right(starts, number) - 1]
         shot = Shot(part, row["video_id"], row["start_pts"] or 0, row["end_pts"] or 0)
         verdicts = {name: row[column] for name, column in reasons.items()}
-        told = (row[name] for name in ("clip_id", "path", "start_s", "end_s"))
-        found[number] = Clip(shot, *told, verdicts, {name: row[name] for name in more})
+        others = {name: row[name] for name in more}
+        found[number] = Clip(shot, row["clip_id"], row["path"], row["start_s"], row["end_s"], verdicts, others)
     return found

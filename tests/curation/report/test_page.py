@@ -67,19 +67,19 @@ def test_nothing_is_fetched(page):
 
 def test_pictures_decode_have_words_and_show_their_clip(page):
     assert all(image["alt"] for image in page.images)
-    of_flow = [image for image in page.images if ", flow " in image["alt"]]
-    assert len(of_flow) == 8 + 6 + 4 + 4  # passing, all six that fail, the ends
-    for image in of_flow:
-        flow = int(image["alt"].split(", flow ")[1])
+    of_motion = [image for image in page.images if ", motion " in image["alt"]]
+    assert len(of_motion) == 8 + 6 + 4 + 4  # passing, all six that fail, the ends
+    for image in of_motion:
+        flow = int(image["alt"].split(", motion ")[1])
         assert abs(decoded(image).getpixel((5, 5)) - 10 * flow) <= 4
 
 
 def test_numbers_of_a_line(page):
     words = " ".join(page.text.split())
     assert "at least 6 pretrain hq" in words
-    assert "flow:min rejects 6, 6 of them by this alone" in words
+    assert "motion:min rejects 6, 6 of them by this alone" in words
     assert "just fails · fail 6 (25.0 %)" in words and "just passes · pass 18 (75.0 %)" in words
-    assert "flow 6.0" not in words and "0.0 to 2.0 s" in page.html
+    assert "motion 6.0" not in words and "0.0 to 2.0 s" in page.html
 
 
 def test_equal_tables_give_equal_bytes(tmp_path):
@@ -120,7 +120,7 @@ def damaged_proxies(corpus):
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (without("scores"), "flow:min"),
+        (without("scores"), "motion:min"),
         (without("verdicts"), "No set was filtered yet"),
         (without_scores_and_sets, "No set was filtered yet"),
         (without("proxies"), "no picture"),
