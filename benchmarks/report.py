@@ -24,6 +24,7 @@ sys.path[:0] = [str(ROOT)]
 from curation import stats
 from curation.config import CurateConfig, RuleSet
 from curation.report.page import write_report
+from curation.scorers.motion import Motion
 from curation.tables import Corpus, part_name
 from shards.schema import CLIP_ID, CLIPS, DEDUP, INPUTS, PROXIES, VERDICTS, VIDEOS, field
 from shards.store import write_json
@@ -32,7 +33,7 @@ VIDEOS_A_PART, CLIPS_A_VIDEO, SCORES = 16, 16, 20
 LINES = {f"score_{k:02d}": k / 10 - 1 for k in range(8)}
 SIZE_CEILING = 15 * 2**20
 GROWTH_CEILING = 1.25  # bytes of the page, of many clips over few
-CONFIG = CurateConfig(scorers={"made_up": None}, sets={"pretrain": RuleSet()})
+CONFIG = CurateConfig(scorers={"made_up": Motion()}, sets={"pretrain": RuleSet()})
 SCORE_FIELDS = [field(f"score_{k:02d}", pa.float32(), "made up") for k in range(SCORES)]
 SCORE_SCHEMA = pa.schema([CLIP_ID, *SCORE_FIELDS, field("made_up_error", pa.string(), "none")])
 
@@ -40,7 +41,7 @@ SCORE_SCHEMA = pa.schema([CLIP_ID, *SCORE_FIELDS, field("made_up_error", pa.stri
 def make_corpus(root: Path, num_clips: int) -> Corpus:
     """A corpus of so many clips and half as many reasons as lines."""
     corpus, random = Corpus(root), np.random.default_rng(0)
-    jpegs = [_picture(random) for _ in range(16)]
+    jpegs = [_picture(random) for _ in range(4)]
     counts = dict.fromkeys([f"{name}:min" for name in LINES], 0)
     for part in range(-(-num_clips // (VIDEOS_A_PART * CLIPS_A_VIDEO))):
         _make_part(corpus, part, random, jpegs, counts)
@@ -88,10 +89,10 @@ def _write(corpus: Corpus, table: str, part: int, schema: pa.Schema, columns: di
 
 
 def _picture(random: np.random.Generator) -> bytes:
-    """A JPEG of a few tens of kilobytes."""
+    """A JPEG of some 20 kilobytes."""
     file = io.BytesIO()
-    small = Image.fromarray(random.integers(0, 256, (45, 80, 3), np.uint8))
-    small.resize((640, 360)).save(file, "JPEG", quality=90)
+    small = Image.fromarray(random.integers(0, 256, (12, 21, 3), np.uint8))
+    small.resize((640, 360)).save(file, "JPEG", quality=80)
     return file.getvalue()
 
 

@@ -5,13 +5,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from curation.rules import SIDES
 from curation.tables import Corpus
 from shards.places import reaching
 from shards.store import read_json
 
 BELOW = ("min", "drop_bottom")
-"""Kinds that reject what lies below their limit; the others of SIDES reject what lies above."""
+"""Kinds that reject what lies below their limit ..."""
+ABOVE = ("max", "drop_top")
+"""... and above it; other kinds draw no line."""
 MAX_GROUPS = 8
 """Of a rule that has a limit for each group, so many are shown."""
 
@@ -25,6 +26,8 @@ class Line:
     limit: float
     group: str = ""
     """The group of clips that it is for; empty: all."""
+    where: str = ""
+    """The condition, in words, of the clips that it is for; empty: all."""
     reasons: dict[str, str] = field(default_factory=dict, hash=False)
     """Set -> the reason that its clips are rejected for."""
 
@@ -32,7 +35,8 @@ class Line:
     def words(self) -> str:
         """E.g. `at least 0.05`."""
         bound = f"{'at least' if self.fails_below else 'at most'} {self.limit:.4g}"
-        return f"{bound} ({self.group})" if self.group else bound
+        told = ", ".join(filter(None, (self.group, self.where and f"where {self.where}")))
+        return f"{bound} ({told})" if told else bound
 
 
 def read_rules(corpus: Corpus, sets: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -55,29 +59,31 @@ def lines(rules: Mapping[str, Mapping[str, Any]], columns: Collection[str]) -> l
     """
     merged: dict[tuple, dict[str, str]] = {}
     for name, record in rules.items():
-        for column, kind, limits, reason in _resolved(record):
-            for group, limit in limits.items() if column in columns else ():
-                merged.setdefault((column, kind in BELOW, limit, group), {})[name] = reason
+        named = {rule["name"]: rule for rule in record.get("rules", []) if rule.get("name")}
+        for bound in record.get("resolved", []):
+            column, kind, where = _subject(bound, named)
+            if column in columns and kind in BELOW + ABOVE:
+                for group, limit in _limits(bound):
+                    key = (column, kind in BELOW, limit, group, where)
+                    merged.setdefault(key, {})[name] = bound["reason"]
     order = {column: place for place, column in enumerate(columns)}
     found = [Line(*key, reasons=reasons) for key, reasons in merged.items()]
-    return sorted(found, key=lambda line: (order[line.column], line.limit, not line.fails_below, line.group))
+    return sorted(found, key=lambda line: (order[line.column], line.limit, not line.fails_below, line.words))
 
 
-def _resolved(record: Mapping[str, Any]) -> Iterable[tuple[str, str, dict[str, float], str]]:
-    """Column, kind, limits by group, and reason of what has a limit; a rule with a name has it in its reasons."""
-    named = {rule["name"]: rule for rule in record.get("rules", []) if rule.get("name")}
-    for bound in record.get("resolved", []):
-        reason = bound["reason"]
-        stem, _, kind = reason.rpartition(":")
-        rule = named.get(stem) or named.get(reason) or {}
-        if kind not in SIDES:
-            kind = next((side for side in SIDES if rule.get(side) is not None), "")
-        limits = bound.get("limit")
-        by_group = limits if isinstance(limits, dict) else {"": limits}
-        known = {str(group): float(limit) for group, limit in sorted(by_group.items()) if _is_number(limit)}
-        if kind in SIDES and known:
-            column = bound.get("column") or rule.get("column") or stem
-            yield column, kind, dict(list(known.items())[:MAX_GROUPS]), reason
+def _subject(bound: Mapping[str, Any], named: Mapping[str, Mapping[str, Any]]) -> tuple[str, str, str]:
+    """Column, kind and condition of what has a limit; the reason of a rule with a name tells that, not the column."""
+    label, _, kind = bound["reason"].rpartition(":")
+    where = bound.get("where") or {}
+    told = " and ".join(f"{where.get('column')} {key} {value}" for key, value in where.items() if key != "column")
+    return named.get(label, {}).get("column") or label, kind, told
+
+
+def _limits(bound: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Group and limit; without groups one, of no name."""
+    groups = bound.get("groups") or [{"group": "", "limit": bound.get("limit")}]
+    known = [(str(each["group"]), float(each["limit"])) for each in groups if _is_number(each["limit"])]
+    return sorted(known)[:MAX_GROUPS]
 
 
 def _is_number(limit: object) -> bool:

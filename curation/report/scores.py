@@ -129,6 +129,9 @@ def _sides(line: Line, found: dict[Strip, Found]) -> tuple[Row, ...]:
     if line.group:
         return ()
     failing, passing = sides(line)
+    if line.where:  # of other clips, neither side fails
+        ways = ("below", "above") if line.fails_below else ("above", "below")
+        return _row(f"next {ways[0]}", None, found[failing]), _row(f"next {ways[1]}", None, found[passing])
     return _row("just fails", True, found[failing]), _row("just passes", False, found[passing])
 
 
