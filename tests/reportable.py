@@ -1,6 +1,7 @@
 """A small corpus with everything that the report shows: scores, lines, duplicates, proxy frames, failures."""
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ def put_corpus(root: Path, clips: int = CLIPS, name: str = "film", keeps: bool =
     """Two parts of one video each; clip k flows by k, of odd ones two by two are duplicates, and one file failed."""
     corpus = Corpus(root)
     root.mkdir(parents=True, exist_ok=True)
-    (root / "config.yaml").write_text(f"videos: {name}\n")
+    (root / "config.yaml").write_text(json.dumps({"videos": name, "out": str(root), "engine": "local"}))
     for part in range(PARTS):
         put_part(corpus, part, clips // PARTS, f"{part:x}" * 20, name, keeps)
     kept = sum(keeps and k >= 6 for k in range(clips))

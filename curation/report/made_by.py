@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import yaml
+
 from curation.guard import RECORD
 from curation.tables import Corpus
 from shards.places import reaching
@@ -11,6 +13,8 @@ from shards.store import read_json
 
 MAX_CHARACTERS = 200_000
 """Of the configuration, in the page."""
+LEFT_OUT = ("out", "engine", "workers", "report")
+"""Keys that say where and how it ran, not what came out: pages of equal tables are equal."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,15 @@ def made_by(corpus: Corpus, rules: dict[str, dict], scorers: Iterable[str]) -> M
         for library, version in (record.get("versions") or {}).items():
             versions.setdefault(library, set()).add(version)
     path = _existing(corpus, "config.yaml")
-    config = path.read_text(encoding="utf-8", errors="replace")[:MAX_CHARACTERS] if path else ""
-    return MadeBy(config, hashes, {name: ", ".join(sorted(found)) for name, found in sorted(versions.items())})
+    config = _plain(path.read_text(encoding="utf-8", errors="replace")) if path else ""
+    return MadeBy(
+        config[:MAX_CHARACTERS], hashes, {name: ", ".join(sorted(found)) for name, found in sorted(versions.items())}
+    )
+
+
+def _plain(config: str) -> str:
+    kept = {key: value for key, value in (yaml.safe_load(config) or {}).items() if key not in LEFT_OUT}
+    return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=1000)
 
 
 def _existing(corpus: Corpus, name: str):

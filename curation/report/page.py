@@ -49,7 +49,6 @@ def write_report(corpus: Corpus, config: CurateConfig, sums: Sequence[Sum]) -> P
     """
     rules = {} if broken(sums) else read_rules(corpus, [s for s in config.sets if corpus.parts(f"verdicts/{s}")])
     told: dict[str, Any] = {
-        "name": corpus.root.name,
         "sums": sums,
         "rules": rules,
         "steps": {name: steps(sums, name) for name in rules} or {"": steps(sums, None)},

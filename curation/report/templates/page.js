@@ -1,6 +1,13 @@
 "use strict";
 const all = (selector) => Array.from(document.querySelectorAll(selector));
 
+// The corpus is called as its folder; the file itself does not know where it lies.
+const place = decodeURIComponent(location.pathname).match(/([^/]+)\/stats\/report\.html$/);
+if (place) {
+  document.getElementById("name").textContent = place[1];
+  document.title = place[1] + " · Rushes";
+}
+
 // What is said of one rule set is shown while that set is chosen.
 const choose = (set) => all("[data-sets]").forEach((e) => { e.hidden = !e.dataset.sets.split(" ").includes(set); });
 all(".switch input").forEach((input) => {

@@ -24,6 +24,7 @@ frame.addEventListener("load", () => {
   const files = () => all("#failures tbody tr").map((row) => row.cells[0].textContent);
   const sort = () => { page.querySelector("#failures th button").click(); return files(); };
   document.body.dataset.found = JSON.stringify({
+    name: page.querySelector("h1").textContent, title: page.title,
     width: view.innerWidth, overflow: page.documentElement.scrollWidth - view.innerWidth,
     wide: wide.map((e) => e.outerHTML.slice(0, 80)), sets, sorted: [sort(), sort()],
     images: page.images.length, empty: Array.from(page.images).filter((image) => !image.naturalWidth).length,
@@ -59,7 +60,7 @@ def look(page, folder, width, scheme):
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1440, "dark")])
 def test_the_page_in_a_browser(page, tmp_path, width, scheme):
     found, console = look(page, tmp_path, width, scheme)
-    assert console == []
+    assert console == [] and found["name"] == "films" * 12 and found["title"].startswith("films")
     assert found["width"] == width and found["overflow"] <= 0 and found["wide"] == []
     assert found["images"] > 40 and found["empty"] == 0 and found["charts"] >= 2
     assert found["sections"] == 9 and found["sets"] == [True, True]
