@@ -101,13 +101,13 @@ def _bars(bins: Sequence[dict]) -> tuple[list[dict], float, float]:
     width = (ends[len(bins) // 2] - starts[len(bins) // 2]) or 1.0
     if len(bins) > 1:
         starts[0], ends[-1] = max(starts[0], ends[0] - width), min(ends[-1], starts[-1] + width)
-    else:
-        ends[-1] = starts[0] + width
+    else:  # a single value stands in the middle
+        starts[0], ends[0] = starts[0] - width / 50, starts[0] + width / 50
     bars = [
         {"start": start, "end": end, "clips": row["clips"], "kept": row["kept"] or 0, "words": _words(row)}
         for row, start, end in zip(bins, starts, ends, strict=True)
     ]
-    return bars, starts[0], ends[-1]
+    return (bars, starts[0], ends[-1]) if len(bins) > 1 else (bars, starts[0] - width / 2, ends[0] + width / 2)
 
 
 def _words(row: dict) -> str:

@@ -10,6 +10,7 @@ from curation.histograms import Spread
 from curation.report.charts import histogram
 from curation.report.lines import Line
 from curation.report.strips import Found, Strip, ends, find, sides
+from curation.report.words import short
 
 MOST_SCORES = 150
 MAX_PICTURES = 900
@@ -60,6 +61,16 @@ class Score:
     quantiles: dict[str, float]
     """What the share of clips that it names lies below; over a sample, but for the ends."""
 
+    @property
+    def rejects(self) -> int:
+        """Most clips that one of its lines takes from a set; -1 where it has no line."""
+        return max((by.get("clips", 0) for drawn in self.lines for by in drawn.alone.values()), default=-1)
+
+    @property
+    def varies(self) -> bool:
+        """Whether it tells one clip from another."""
+        return len(set(self.quantiles.values())) > 1
+
 
 def find_strips(clips: pq.ParquetFile, columns: Sequence[str], lines: Sequence[Line]) -> dict[Strip, Found]:
     """The clips that the strips of the page show, in two passes over `stats/clips`."""
@@ -78,7 +89,7 @@ def scores(
     found: dict[Strip, Found],
     spread: dict[str, Spread],
 ) -> list[Score]:
-    """The scores that the page shows: those with lines first.
+    """The scores that the page shows: those first whose lines take most, those without a line last.
 
     Args:
         clips: `stats/clips`.
@@ -100,7 +111,7 @@ def scores(
             num_clips, missing = _counts(rows)
             charts, quantiles = _charts(rows, mine), _quantiles(spread[name])
             told.append(Score(name, doc, unit, charts, num_clips, missing, drawn, (lowest, highest), quantiles))
-    return sorted(told, key=lambda score: -len({name for drawn in score.lines for name in drawn.line.reasons}))
+    return sorted(told, key=lambda score: -score.rejects)
 
 
 def _quantiles(spread: Spread) -> dict[str, float]:
@@ -141,7 +152,7 @@ def _rejected(line: Line, rules: dict[str, dict]) -> dict[str, dict]:
 
 
 def _row(title: str, fails: bool | None, found: Found) -> Row:
-    shown = [(f"{value:.4g}", int(row)) for value, row in zip(found.values, found.rows, strict=True)]
+    shown = [(short(value), int(row)) for value, row in zip(found.values, found.rows, strict=True)]
     return Row(title, fails, found.total, shown)
 
 

@@ -8,6 +8,11 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 10_000 else f"{value:.4g}"
 
 
+def short(value: float) -> str:
+    """What fits under a picture: three digits that matter."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
 def share(part: float | None, whole: float | None = 1.0) -> str:
     """Percent, with one digit behind the point; a dash of nothing."""
     if part is None or not whole:
