@@ -13,6 +13,7 @@ SCORES = {
     "tailed": np.exp(3 * RANDOM.standard_normal(ROWS)),
     "few": RANDOM.integers(0, 2, ROWS).astype(float),
     "gaps": np.where(np.arange(ROWS) % 4 == 0, np.nan, np.sin(np.arange(ROWS))),
+    "steps": np.arange(ROWS) % (NUM_BINS + 1.0),  # each is an edge
     "same": np.full(ROWS, 7.0),
     "none": np.full(ROWS, np.nan),
     "odd": np.where(np.arange(ROWS) == 1, np.inf, np.arange(ROWS) / 7),
