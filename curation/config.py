@@ -13,11 +13,7 @@ from curation.splitters.hybrid import Hybrid
 
 
 def need(holds: bool, key: str, words: str) -> None:
-    """Refuses a value: the message names the key.
-
-    Raises:
-        ValueError: it does not hold.
-    """
+    """Raises a ValueError that names the key unless what it says holds."""
     if not holds:
         raise ValueError(f"{key}: {words}")
 
@@ -269,6 +265,8 @@ class CurateConfig:
     """Rule sets by name; each is packed."""
     pack: PackConfig = PackConfig()
     """Job 5; a set may say otherwise in a `pack` of its own."""
+    report: bool = True
+    """Whether job 6 also writes `stats/report.html`."""
 
     def __post_init__(self) -> None:
         need(self.limit is None or self.limit >= 1, "limit", "must be at least 1")

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from curation.coverage import COVERAGE
 from curation.funnel import FUNNEL
+from curation.histograms import HISTOGRAMS
 from curation.safe_score import score_schema, table_name
 from curation.scorer import Scorer
 from curation.scorers.coca import Coca
@@ -47,7 +49,8 @@ Generated from the schemas by `make fmt`; schema version {SCHEMA_VERSION}. Every
 carries these docs in its field metadata. Seconds count from the first frame of the video; pts are ticks of the
 container's time base; spans are half-open. `inputs` also carries the columns that the user's own table brings.
 """
-    tables = {**TABLES, **scores, "stats/funnel": FUNNEL, "stats/failures": LOST}
+    tables = {**TABLES, **scores, "stats/funnel": FUNNEL, "stats/histograms": HISTOGRAMS}
+    tables |= {"stats/failures": LOST, "stats/coverage": COVERAGE}
     return "\n".join([head, *(_section(name, schema) for name, schema in tables.items())])
 
 

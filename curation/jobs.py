@@ -20,6 +20,7 @@ from curation.guard import claim, describe, refuse_changed
 from curation.joined import is_number
 from curation.listing import list_videos, sample_stably
 from curation.progress import Following, Screen
+from curation.report.page import write_report
 from curation.rules import check as check_rules
 from curation.safe_score import table_name
 from curation.score import ScoreTask
@@ -237,12 +238,15 @@ class Curation:
         self._need("videos", "split")
         sums = stats.run(self.corpus, self.config)
         self.screen.say(render(sums))
+        page = write_report(self.corpus, self.config, sums) if self.config.report else None
         if broken(sums):
             raise RuntimeError("a sum of the funnel does not hold; see above")
-        self.screen.say(f"look at {self.corpus.folder('stats')}: clips.parquet, funnel.parquet, failures.parquet")
+        self.screen.say(f"look at {self.corpus.folder('stats')}: {', '.join(stats.TABLES)}")
         for name in self.config.sets:
             if self.corpus.folder(f"shards/{name}").exists():
                 self.screen.say(f"look at {self.corpus.folder(f'shards/{name}')}: train, val")
+        if page:
+            self.screen.say(f"report: {page}")
 
     def _need(self, table: str, job: str) -> None:
         if not self.corpus.parts(table):

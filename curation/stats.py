@@ -1,25 +1,28 @@
-"""Job 6: what became of everything, as tables to look into: `stats/{clips,funnel,failures}.parquet`.
+"""Job 6: what became of everything, as tables: `stats/{clips,funnel,histograms,failures,coverage}.parquet`.
 
 Cheap, so always written anew. Clips are read and written part by part, so memory does not grow with the corpus.
 """
 # pyarrow.compute makes its functions while it is imported, unseen by pyright:
 # pyright: reportAttributeAccessIssue=false
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from curation.accounts import count
 from curation.config import CurateConfig
+from curation.coverage import COVERAGE, coverage
 from curation.funnel import FUNNEL, Sum, broken, to_table
+from curation.histograms import HISTOGRAMS, histograms, score_columns, spreads
 from curation.joined import KEY, Joined, join, read_mirror
+from curation.streamed import write_streamed
 from curation.tables import Corpus
 from shards.schema import FAILURES, VIDEO_ID, field
-from shards.store import PARQUET_OPTIONS, atomic_path, write_table
+from shards.store import parquet_file, write_table
 
-ROW_GROUP_CLIPS = 100_000
+TABLES = ("clips.parquet", "funnel.parquet", "histograms.parquet", "failures.parquet", "coverage.parquet")
+OF_CLIPS = ("clips.parquet", "histograms.parquet")
 PATH = field("path", pa.string(), "the source file")
 LOST = pa.schema(
     [
@@ -34,10 +37,10 @@ LOST = pa.schema(
 
 
 def run(corpus: Corpus, config: CurateConfig) -> list[Sum]:
-    """Writes the three tables of `stats/` from whatever jobs have run.
+    """Writes the tables of `stats/` from whatever jobs have run.
 
     Returns:
-        The funnel. If one of its sums is broken, `stats/clips.parquet` is not written and an old one is removed.
+        The funnel. If one of its sums is broken, those of OF_CLIPS are not written and old ones are removed.
 
     Raises:
         ValueError: a table cannot be read or does not mirror `clips`; names the file.
@@ -46,12 +49,15 @@ def run(corpus: Corpus, config: CurateConfig) -> list[Sum]:
     sums = count(corpus, config.scorers, config.sets)
     write_table(folder / "funnel.parquet", to_table(sums), FUNNEL)
     write_table(folder / "failures.parquet", failures(corpus, config.sets), LOST)
+    write_streamed(folder / "coverage.parquet", COVERAGE, coverage(corpus))
     if broken(sums):
-        (folder / "clips.parquet").unlink(missing_ok=True)
+        for name in OF_CLIPS:
+            (folder / name).unlink(missing_ok=True)
     else:
         scored = [name for name in [*config.scorers, "dedup"] if corpus.parts(f"scores/{name}")]
         sets = [name for name in config.sets if corpus.parts(f"verdicts/{name}")]
         write_clips(join(corpus, scored), sets)
+        write_histograms(corpus, sets)
     return sums
 
 
@@ -62,12 +68,16 @@ def write_clips(wide: Joined, sets: list[str]) -> None:
     `kept_<set>` and `rejected_by_<set>`. What a job has not reached is null.
     """
     schema = clip_schema(wide, sets)
-    with (
-        atomic_path(wide.corpus.folder("stats") / "clips.parquet") as temporary,
-        pq.ParquetWriter(temporary, schema, **PARQUET_OPTIONS) as writer,
-    ):
-        for rows in _in_groups(clip_rows(wide, sets, part).cast(schema) for part in wide.parts()):
-            writer.write_table(rows, row_group_size=len(rows))
+    tables = (clip_rows(wide, sets, part) for part in wide.parts())
+    write_streamed(wide.corpus.folder("stats") / "clips.parquet", schema, tables)
+
+
+def write_histograms(corpus: Corpus, sets: list[str]) -> None:
+    """Writes `stats/histograms.parquet` of the scores in `stats/clips.parquet`."""
+    folder = corpus.folder("stats")
+    with parquet_file(folder / "clips.parquet") as clips:
+        spread = spreads(clips, score_columns(clips.schema_arrow))
+        write_table(folder / "histograms.parquet", histograms(clips, sets, spread), HISTOGRAMS)
 
 
 def clip_schema(wide: Joined, sets: list[str]) -> pa.Schema:
@@ -120,15 +130,3 @@ def _unpacked(corpus: Corpus, name: str) -> pa.Table:
     told = [pa.repeat(text, len(rows)) for text in (name, "not packed")]
     schema = pa.schema([column for column in LOST if column.name != "path"])
     return pa.table([video_ids, rows[KEY], *told, rows["error"]], schema=schema)
-
-
-def _in_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Joins small tables to some of at least ROW_GROUP_CLIPS rows: parts are smaller than a good row group."""
-    waiting: list[pa.Table] = []
-    for table in filter(len, tables):  # a group without rows cannot be written
-        waiting.append(table)
-        if sum(map(len, waiting)) >= ROW_GROUP_CLIPS:
-            yield pa.concat_tables(waiting)
-            waiting = []
-    if waiting:
-        yield pa.concat_tables(waiting)

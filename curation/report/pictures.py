@@ -1,0 +1,72 @@
+"""Small pictures of clips, out of their proxy frames, as they stand in a page."""
+
+import base64
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from curation.proxies import ProxyReader
+from curation.tables import Corpus
+
+BOX_PX = (208, 156)
+"""A picture fits into it; pages show it at half of that on fine screens."""
+QUALITY = 55
+MAX_BYTES = 10 * 2**20
+"""Of all pictures of a page, encoded; past that there are none."""
+
+
+@dataclass(frozen=True, order=True)
+class Shot:
+    """A half-open span of a video, of which the frame in the middle is to be seen."""
+
+    part: str
+    video_id: str
+    start_pts: int
+    end_pts: int
+
+
+def pictures(corpus: Corpus, shots: Iterable[Shot]) -> dict[Shot, str]:
+    """Each shot's picture as a `data:` address; none of those that have no proxy frame that can be read.
+
+    Parts are read one by one, each once. Which are left out beyond MAX_BYTES depends on the shots alone.
+    """
+    by_part: dict[str, list[Shot]] = {}
+    for shot in sorted(set(shots)):
+        by_part.setdefault(shot.part, []).append(shot)
+    found, spent = {}, 0
+    for part, wanted in by_part.items():
+        for shot, webp in _of_part(corpus, part, wanted).items():
+            address = "data:image/webp;base64," + base64.b64encode(webp).decode()
+            spent += len(address)
+            if spent <= MAX_BYTES:
+                found[shot] = address
+    return found
+
+
+def _of_part(corpus: Corpus, part: str, shots: list[Shot]) -> dict[Shot, bytes]:
+    try:
+        reader = ProxyReader(corpus.path("proxies", part))
+    except ValueError:  # no such file, or a damaged one: the page does without
+        return {}
+    found = {}
+    for shot in shots:
+        try:
+            frames = reader.frames(shot.video_id, shot.start_pts, shot.end_pts)
+            if len(frames):
+                found[shot] = _webp(frames[len(frames) // 2][1])
+        except ValueError:
+            continue
+    reader.close()
+    return found
+
+
+def _webp(frame: np.ndarray) -> bytes:
+    """The frame, uint8 (H, W, 3) RGB, small."""
+    picture = Image.fromarray(frame)
+    picture.thumbnail(BOX_PX)
+    file = io.BytesIO()
+    picture.save(file, "WEBP", quality=QUALITY, method=4)
+    return file.getvalue()

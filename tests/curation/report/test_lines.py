@@ -1,0 +1,55 @@
+from curation.report.lines import Line, lines
+
+COLUMNS = ["motion", "luma_mean", "text"]
+
+
+def resolved(*bounds):
+    return {"resolved": [{"reason": reason, "limit": limit} for reason, limit in bounds]}
+
+
+def test_sets_share_a_line_and_lines_go_by_column_and_limit():
+    rules = {
+        "a": resolved(("luma_mean:max", 220.0), ("luma_mean:min", 30.0), ("motion:drop_bottom", 0.5)),
+        "b": resolved(("motion:min", 0.5), ("luma_mean:drop_top", 220.0), ("motion:drop_top", 9)),
+    }
+    assert lines(rules, COLUMNS) == [
+        Line("motion", True, 0.5, reasons={"a": "motion:drop_bottom", "b": "motion:min"}),
+        Line("motion", False, 9.0, reasons={"b": "motion:drop_top"}),
+        Line("luma_mean", True, 30.0, reasons={"a": "luma_mean:min"}),
+        Line("luma_mean", False, 220.0, reasons={"a": "luma_mean:max", "b": "luma_mean:drop_top"}),
+    ]
+
+
+def test_what_draws_no_line():
+    odd = [
+        ("motion:drop_top", None),
+        ("gone:min", 1.0),
+        ("text:equals", "a"),
+        ("motion:equals", 3),
+        ("duplicate", None),
+    ]
+    assert lines({"a": resolved(*odd, ("motion:min", float("nan")), ("motion:max", True))}, COLUMNS) == []
+    assert lines({"a": {}}, COLUMNS) == []
+
+
+def test_rules_with_a_name_a_condition_or_groups():
+    still = {"name": "still", "column": "motion", "min": 0.1}
+    where = {"column": "source", "equals": "web"}
+    groups = [{"group": "web", "limit": 3.0}, {"group": None, "limit": 2.0}, {"group": "few", "limit": None}]
+    bounds = [
+        {"reason": "still:min", "limit": 0.1, "where": where},
+        {"reason": "luma_mean:drop_top", "limit": None, "groups": groups, "by": "source", "share": 0.25},
+        {"reason": "text:equals", "limit": None, "equals": [1]},
+    ]
+    found = lines({"a": {"rules": [still], "resolved": bounds}}, COLUMNS)
+    assert [(line.column, line.words, line.reasons["a"]) for line in found] == [
+        ("motion", "at least 0.1 (where source equals web)", "still:min"),
+        ("luma_mean", "at most 2 (None)", "luma_mean:drop_top"),
+        ("luma_mean", "at most 3 (web)", "luma_mean:drop_top"),
+    ]
+
+
+def test_many_groups_are_cut_short():
+    groups = [{"group": f"{k:03d}", "limit": float(k)} for k in range(100)]
+    record = {"resolved": [{"reason": "motion:max", "limit": None, "groups": groups}]}
+    assert [line.limit for line in lines({"a": record}, COLUMNS)] == list(range(8))
