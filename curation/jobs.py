@@ -17,7 +17,6 @@ from curation.engine import Engine, PartTask
 from curation.force import force
 from curation.funnel import broken, render
 from curation.guard import claim, describe, refuse_changed
-from curation.joined import is_number
 from curation.listing import list_videos, sample_stably
 from curation.progress import Following, Screen
 from curation.rules import check as check_rules
@@ -25,10 +24,10 @@ from curation.safe_score import table_name
 from curation.score import ScoreTask
 from curation.score_order import by_worker, check_scorers, describe_tables, homes, in_waves
 from curation.scorer import Resources, Scorer
+from curation.selectable import declared
 from curation.split import SplitTask
 from curation.tables import Corpus
 from curation.unique import unique_videos
-from shards.schema import CLIPS, DEDUP
 from shards.store import remove_temporaries
 
 
@@ -70,11 +69,13 @@ class Curation:
     def _check(self, jobs: Sequence[str], forced: str | None, retried: str | None) -> tuple[pa.Table | None, Captions]:
         """Finds what can be known to fail before any work is done; gives the files and the captions it read for it."""
         corpus, config = self.corpus, self.config
-        self._check_rules()
+        check_scorers(config.scorers)
+        dedup.check(config.dedup, config.scorers)
         if "pack" in jobs:
             for name in config.sets:
                 pack.check(config, name)
         listed = sample_stably(list_videos(config.videos), config.limit) if "split" in jobs and config.videos else None
+        self._check_rules(listed)
         captions = Captions(config.captions if "split" in jobs else None)
         read_block_list(config.block_list)
         if not {"split", "score"}.isdisjoint(jobs) and forced != "split":  # proxy frames of another split are others
@@ -89,12 +90,10 @@ class Curation:
             refuse_changed(corpus, "dedup", dedup.TABLE, dedup.description(config.dedup, config.scorers))
         return listed, captions
 
-    def _check_rules(self) -> None:
-        check_scorers(self.config.scorers)
-        dedup.check(self.config.dedup, self.config.scorers)
-        fields = [*CLIPS, *DEDUP, *(f for scorer in self.config.scorers.values() for f in scorer.writes)]
+    def _check_rules(self, listed: pa.Table | None) -> None:
+        columns = declared(self.corpus, self.config, listed)
         for name, rule_set in self.config.sets.items():
-            check_rules(name, rule_set, [f.name for f in fields if is_number(f.type)])
+            check_rules(name, rule_set, columns)
 
     def _prepare_scorers(self, listed: pa.Table | None, renewed: str | None) -> None:
         """Prepares those that have something left to do, as far as can be told before `split`."""
