@@ -6,7 +6,7 @@ one on the block list. Only the choice among duplicates looks at the other reaso
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 import numpy as np
@@ -46,6 +46,10 @@ class Judged:
     """(clips, bytes) which reasons hold, as `Reasons.judge` packs them."""
     summary: Summary = field(init=False)
     """How many clips, and of what length, have which reasons."""
+
+    def used(self) -> list[str]:
+        """The columns that its rules name."""
+        return [column for rule in self.rule_set.rules for column in columns_of(rule)]
 
     @property
     def kind(self) -> str | None:
@@ -104,7 +108,7 @@ def judge_sets(corpus: Corpus, config: CurateConfig, write: bool = True) -> dict
 
 def _prepare(columns: Selectable, config: CurateConfig, name: str, is_blocking: bool) -> Judged:
     """Checks a set and resolves its shares."""
-    rule_set = config.sets[name]
+    rule_set, columns = config.sets[name], replace(columns, pack=config.pack_of(name))
     check(name, rule_set, columns.types)
     thresholds = read_thresholds(rule_set.thresholds, name) if rule_set.thresholds else None
     resolve = resolver(columns)
@@ -119,8 +123,7 @@ def _prepare(columns: Selectable, config: CurateConfig, name: str, is_blocking: 
 
 def _judge(columns: Selectable, sets: list[Judged], entries: frozenset[str]) -> None:
     """Fills in what is said of every clip, reading each part once for all sets."""
-    rules = [rule for judged in sets for rule in judged.rule_set.rules]
-    used = [column for rule in rules for column in columns_of(rule)]
+    used = [column for judged in sets for column in judged.columns.sources(judged.used())]
     used += [column for judged in sets for column in judged.duplicate_columns()]
     videos = blocked_videos(columns.wide.corpus, entries)
 
@@ -142,6 +145,7 @@ def _judge(columns: Selectable, sets: list[Judged], entries: frozenset[str]) -> 
 
 def _judge_part(judged: Judged, rows: pa.Table, blocked: np.ndarray | None) -> _Found:
     rules, names = judged.rule_set.rules, judged.duplicate_columns()
+    rows = judged.columns.complete(rows, judged.used())
     missing = {name: np.count_nonzero(is_missing(rows[name])) for name in {rule.column for rule in rules}}
     met = {rule.label: np.count_nonzero(holds(rule.where, rows)) for rule in rules if rule.where}
     members = rows.select(list(names)).rename_columns(list(names.values()))

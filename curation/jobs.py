@@ -19,6 +19,7 @@ from curation.funnel import broken, render
 from curation.guard import claim, describe, refuse_changed
 from curation.listing import list_videos, sample_stably
 from curation.progress import Following, Screen
+from curation.retention import render as render_costs
 from curation.rules import check as check_rules
 from curation.safe_score import table_name
 from curation.score import ScoreTask
@@ -63,6 +64,8 @@ class Curation:
                 self.split(listed, captions, retried)
             elif job == "pack":
                 self.pack(forced == "pack")
+            elif job == "filter":
+                self.filter(in_full=len(jobs) == 1)
             else:
                 getattr(self, job)()
 
@@ -199,9 +202,27 @@ class Curation:
         else:
             self.screen.say(f"dedup: {_words(dedup.run(self.corpus, config.dedup, config.scorers))}")
 
-    def filter(self) -> None:
-        """Job 4; cheap, so always done anew."""
+    def filter(self, write: bool = True, in_full: bool = True) -> None:
+        """Job 4; cheap, so always done anew.
+
+        Args:
+            write: false only says what would come out.
+            in_full: says what each rule rejects, and not just how many clips are kept.
+        """
+        self.check_filter()
+        for name, judged in filter.judge_sets(self.corpus, self.config, write).items():
+            line = f"filter {name}: {_words(judged.summary.counts())}"
+            self.screen.say(render_costs(name, judged.rule_set.rules, judged.summary) if in_full else line)
+
+    def check_filter(self) -> None:
+        """Sees that rules find the tables of all jobs before.
+
+        Raises:
+            ValueError: one is missing or not whole, or a rule names what no table holds; says which job comes first.
+        """
         config = self.config
+        check_scorers(config.scorers)
+        self._check_rules(None)
         self._need(dedup.TABLE, "dedup")
         for name in config.scorers:
             self._need(table_name(name), "score")
@@ -210,8 +231,6 @@ class Curation:
             raise ValueError(
                 f"{self.corpus.folder(dedup.TABLE)} is not whole, or of an older version: run `dedup` first"
             )
-        for name, counts in filter.run(self.corpus, self.config).items():
-            self.screen.say(f"filter {name}: {_words(counts)}")
 
     def pack(self, forced: bool) -> None:
         """Job 5."""

@@ -1,6 +1,6 @@
 """What a rule set says of every clip, a few bytes each: which of its reasons hold, packed into bits."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -92,6 +92,11 @@ class Summary:
         joined = b"".join(self.clips if keys is None else keys)
         return self.reasons.unpack(np.frombuffer(joined, np.uint8).reshape(-1, self.reasons.num_bytes))
 
+    def having(self, names: Container[str] | None = None) -> np.ndarray:
+        """Which combinations have one of these reasons, or any at all: (combinations,) bool."""
+        chosen = [place for place, name in enumerate(self.reasons.names) if names is None or name in names]
+        return np.asarray(self.table()[:, chosen].any(axis=1))
+
     def sizes(self) -> tuple[np.ndarray, np.ndarray]:
         """Of each combination the number of clips, and their length in seconds."""
         return np.array(list(self.clips.values()), np.int64), np.array(list(self.seconds.values()))
@@ -99,7 +104,7 @@ class Summary:
     def counts(self) -> Counts:
         """`clips`, `kept` and `rejected`; the last two sum to the first."""
         number, _ = self.sizes()
-        rejected = int(number[self.table().any(axis=1)].sum())
+        rejected = int(number[self.having()].sum())
         return {"clips": int(number.sum()), "kept": int(number.sum()) - rejected, "rejected": rejected}
 
     def by_reason(self) -> dict[str, Counts]:

@@ -50,6 +50,4 @@ def rule_set_labels(rule_set: RuleSet) -> list[str]:
 
 def fails_rule(summary: Summary, label: str) -> np.ndarray:
     """Which combinations of the summary have a reason of the rule, (combinations,) bool."""
-    reasons = {f"{label}:{kind}" for kind in (*KEYS, "null")}
-    mine = [place for place, reason in enumerate(summary.reasons.names) if reason in reasons]
-    return summary.table()[:, mine].any(axis=1)
+    return summary.having({f"{label}:{kind}" for kind in (*KEYS, "null")})

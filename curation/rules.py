@@ -41,7 +41,7 @@ def check(name: str, rule_set: RuleSet, columns: Mapping[str, pa.DataType]) -> N
 
 def kinds(part: Rule | Condition) -> dict[Kind, object]:
     """What a rule or condition states of its column: key -> value."""
-    found = {kind: getattr(part, kind, None) for kind in KEYS}
+    found: dict[Kind, object] = {kind: getattr(part, kind, None) for kind in KEYS}
     return {kind: value for kind, value in found.items() if value is not None}
 
 

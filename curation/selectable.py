@@ -1,4 +1,4 @@
-"""The columns that rules can name: those of clips and scores that are no lists, and what a user's table says of files."""
+"""The columns that rules can name: of clips, scores and a user's table those that hold one value a clip."""
 # pyarrow.compute makes its functions while it is imported, unseen by pyright:
 # pyright: reportAttributeAccessIssue=false
 
@@ -13,14 +13,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as types
 
-from curation.config import CurateConfig
+from curation.config import CurateConfig, PackConfig
 from curation.joined import KEY, Joined, join
+from curation.pack_plan import bucket_of
 from curation.rules import columns_of
 from curation.safe_score import score_schema
+from curation.scorers.frame import CROP
 from curation.tables import Corpus
 from shards.schema import CLIPS, DEDUP, INPUTS
 from shards.store import parquet_file
 
+BUCKET = "bucket"
+"""What a set is packed for; known where its `pack` names buckets."""
 MANY_REQUESTS = 16
 """Parts that are fetched at a time from an address, where waiting costs no CPU."""
 
@@ -34,11 +38,29 @@ class Selectable:
     wide: Joined
     users: dict[str, pa.DataType]
     """The user's columns; one that bears the name of a score is not among them."""
+    pack: PackConfig | None = None
+    """How the set in question is packed: its buckets make the column `bucket`."""
 
     @property
     def types(self) -> dict[str, pa.DataType]:
         """Every column that a rule can name, by name."""
-        return {name: self.wide.fields[name].type for name in self.wide.flat()} | self.users
+        made = {BUCKET: pa.string()} if self.pack and self.pack.buckets else {}
+        return {name: self.wide.fields[name].type for name in self.wide.flat()} | self.users | made
+
+    def sources(self, columns: Iterable[str]) -> list[str]:
+        """The columns on disk that these are made of, each once."""
+        boxes = [name for name in CROP if name in self.wide.fields]
+        made = {BUCKET: ["num_frames", "duration_s", "width", "height", *boxes]} if self.pack else {}
+        return list(dict.fromkeys(source for name in columns for source in made.get(name, [name])))
+
+    def complete(self, rows: pa.Table, columns: Iterable[str]) -> pa.Table:
+        """Adds the bucket that each clip of this set is packed for, null where it fits none, if that is asked for."""
+        if self.pack is None or BUCKET not in columns:
+            return rows
+        clips = rows.select(self.sources([BUCKET])).to_pylist()
+        return rows.append_column(
+            BUCKET, pa.array([bucket_of(self.pack, clip)["bucket"] for clip in clips], pa.string())
+        )
 
     def parts(self) -> list[str]:
         """Parts of `clips`, sorted."""
@@ -50,13 +72,13 @@ class Selectable:
         Raises:
             ValueError: a file is missing, damaged, or does not mirror `clips`; names the file.
         """
-        columns = list(dict.fromkeys(columns))
-        told = [name for name in columns if name in self.users]
-        known = [name for name in columns if name not in told]
+        columns = list(columns)
+        told = [name for name in self.sources(columns) if name in self.users]
+        known = [name for name in self.sources(columns) if name not in told]
         rows = self.wide.read(part, list(dict.fromkeys([*known, KEY, *(["video_id"] if told else [])])))
         for name, values in self._of_files(part, rows, told).items():
             rows = rows.append_column(name, values)
-        return rows
+        return self.complete(rows, columns)
 
     def each(self, work: Callable[[str], Answer]) -> Iterator[Answer]:
         """What the work on each part gives, in their order; several parts at a time."""
@@ -105,6 +127,7 @@ def declared(corpus: Corpus, config: CurateConfig, listed: pa.Table | None) -> d
     """
     scores = [each for name, scorer in config.scorers.items() for each in score_schema(name, scorer)]
     known = {each.name: each.type for each in [*CLIPS, *DEDUP, *scores] if not types.is_nested(each.type)}
+    known |= {BUCKET: pa.string()} if any(config.pack_of(name).buckets for name in config.sets) else {}
     wanted = {column for rule_set in config.sets.values() for rule in rule_set.rules for column in columns_of(rule)}
     users = {} if known.keys() >= wanted else user_columns(corpus)
     new = extra_columns(listed.schema) if listed is not None else []
