@@ -32,7 +32,7 @@ TABLE_FOLDERS = ("inputs", "videos", "clips", "captions", "proxies", "scores", "
 
 
 def make_parser() -> ArgumentParser:
-    """`run` for the jobs, `filter` and `sweep` for thresholds, `pictures` for a user's pictures, `demo` for the demo."""
+    """`run` for the jobs, `filter` and `sweep` for thresholds, `pictures` for those of a user, `demo` renders."""
     set_parsing_settings(docstring_parse_attribute_docstrings=True)  # --help shows the docs of fields
     parser = ArgumentParser(
         prog="python -m curation", exit_on_error=False, description="Turns raw video into a curated, packed data set."

@@ -19,18 +19,16 @@ from curation.dedup import spare_rows
 from curation.engine import Counts
 from curation.guard import config_hash
 from curation.joined import KEY
-from curation.judge import Reasons, Summary
+from curation.judge import Reasons, Summary, sum_up
 from curation.loud import tell_kept, tell_missing
 from curation.quantiles import resolver
 from curation.rule import stated
 from curation.rules import check, columns_of
-from curation.selectable import Selectable, selectable
+from curation.selectable import LENGTH, Selectable, selectable
 from curation.tables import Corpus
 from curation.thresholds import RECORD, Thresholds, read_thresholds
 from shards.schema import VERDICTS
 from shards.store import remove_folder, write_json
-
-LENGTH = "duration_s"
 
 
 @dataclass
@@ -44,6 +42,8 @@ class Judged:
     thresholds: Thresholds | None
     bits: np.ndarray = field(init=False)
     """(clips, bytes) which reasons hold, as `Reasons.judge` packs them."""
+    part_sizes: list[int] = field(init=False)
+    """Clips of each part."""
     summary: Summary = field(init=False)
     """How many clips, and of what length, have which reasons."""
 
@@ -128,7 +128,7 @@ def _judge(columns: Selectable, sets: list[Judged], entries: frozenset[str]) -> 
     videos = blocked_videos(columns.wide.corpus, entries)
 
     def of_part(part: str) -> list[_Found]:
-        rows = columns.read(part, [KEY, *used, *(["video_id"] if entries else [])])
+        rows = columns.read(part, [*used, *([KEY, "video_id"] if entries else [])])
         blocked = is_blocked(rows, entries, videos).to_numpy() if entries else None
         return [_judge_part(judged, rows, blocked) for judged in sets]
 
@@ -138,6 +138,7 @@ def _judge(columns: Selectable, sets: list[Judged], entries: frozenset[str]) -> 
         judged.bits = np.concatenate(
             [np.zeros((0, judged.reasons.num_bytes), np.uint8), *(part.bits for part in parts)]
         )
+        judged.part_sizes = [len(part.bits) for part in parts]
         _choose_duplicates(judged, parts)
         missing, met = _sum(part.missing for part in parts), _sum(part.met for part in parts)
         tell_missing(judged.name, missing, met, len(judged.bits))
@@ -175,17 +176,22 @@ def _choose_duplicates(judged: Judged, parts: list[_Found]) -> None:
 
 def _tell_parts(judged: Judged, write: bool) -> None:
     """Sums up what is said of the clips of each part, and writes it."""
-    judged.summary = Summary(judged.reasons)
-    corpus, table, start = judged.columns.wide.corpus, f"verdicts/{judged.name}", 0
+    corpus, table = judged.columns.wide.corpus, f"verdicts/{judged.name}"
+    ends = dict(zip(judged.columns.parts(), np.cumsum(judged.part_sizes).tolist(), strict=True))
     if write:
         remove_folder(corpus.folder(table))
-    for part in judged.columns.parts():
+
+    def of_part(part: str) -> Summary:
         clips = corpus.read("clips", part, [LENGTH, *([KEY] if write else [])])
-        mine = judged.bits[start : start + len(clips)]
-        rejected_by = judged.summary.add(mine, clips[LENGTH].fill_null(0.0).to_numpy())
+        mine = judged.bits[ends[part] - len(clips) : ends[part]]
+        summary, rejected_by = sum_up(judged.reasons, mine, clips[LENGTH].fill_null(0.0).to_numpy())
         if write:
             corpus.write(table, part, clips.select([KEY]).append_column("rejected_by", rejected_by), VERDICTS)
-        start += len(clips)
+        return summary
+
+    judged.summary = Summary(judged.reasons)
+    for summary in judged.columns.each(of_part):
+        judged.summary.add(summary)
 
 
 def _record(judged: Judged, entries: frozenset[str]) -> dict:

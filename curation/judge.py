@@ -1,6 +1,6 @@
 """What a rule set says of every clip, a few bytes each: which of its reasons hold, packed into bits."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -70,26 +70,15 @@ class Summary:
     seconds: dict[bytes, float] = field(default_factory=dict)
     """Bits of a combination -> length of these clips."""
 
-    def add(self, bits: np.ndarray, seconds: np.ndarray) -> pa.ListArray:
-        """Takes in some clips; gives the reasons of each, list<string>, in the order of `names`.
+    def add(self, other: "Summary") -> None:
+        """Takes in what was said of other clips, for the same reasons."""
+        for key, number in other.clips.items():
+            self.clips[key] = self.clips.get(key, 0) + number
+            self.seconds[key] = self.seconds.get(key, 0.0) + other.seconds[key]
 
-        Args:
-            bits: (rows, num_bytes) uint8.
-            seconds: (rows,) length of each clip.
-        """
-        kind = pa.binary(self.reasons.num_bytes)
-        packed = pa.FixedSizeBinaryArray.from_buffers(kind, len(bits), [None, pa.py_buffer(np.ascontiguousarray(bits))])
-        combinations = packed.dictionary_encode()
-        codes, found = combinations.indices.to_numpy(), combinations.dictionary.to_pylist()
-        lengths = np.bincount(codes, weights=seconds, minlength=len(found))
-        for key, number, length in zip(found, np.bincount(codes, minlength=len(found)), lengths, strict=True):
-            self.clips[key] = self.clips.get(key, 0) + int(number)
-            self.seconds[key] = self.seconds.get(key, 0.0) + float(length)
-        return reason_lists(self.table(found), self.reasons.names).take(combinations.indices)
-
-    def table(self, keys: Iterable[bytes] | None = None) -> np.ndarray:
+    def table(self) -> np.ndarray:
         """Which combination has which reason: (combinations, reasons) bool."""
-        joined = b"".join(self.clips if keys is None else keys)
+        joined = b"".join(self.clips)
         return self.reasons.unpack(np.frombuffer(joined, np.uint8).reshape(-1, self.reasons.num_bytes))
 
     def having(self, names: Container[str] | None = None) -> np.ndarray:
@@ -112,6 +101,24 @@ class Summary:
         table, (number, _) = self.table(), self.sizes()
         hits, alone = number @ table, number @ (table & (table.sum(axis=1, keepdims=True) == 1))
         return {name: {"clips": int(hits[i]), "alone": int(alone[i])} for i, name in enumerate(self.reasons.names)}
+
+
+def sum_up(reasons: Reasons, bits: np.ndarray, seconds: np.ndarray) -> tuple[Summary, pa.ListArray]:
+    """Sums up what is said of some clips; and the reasons of each, list<string>, in the order of `names`.
+
+    Args:
+        reasons: what the bits stand for.
+        bits: (rows, num_bytes) uint8.
+        seconds: (rows,) length of each clip.
+    """
+    stored = pa.py_buffer(np.ascontiguousarray(bits))
+    packed = pa.FixedSizeBinaryArray.from_buffers(pa.binary(reasons.num_bytes), len(bits), [None, stored])
+    combinations = packed.dictionary_encode()
+    codes, found = combinations.indices.to_numpy(), combinations.dictionary.to_pylist()
+    clips = np.bincount(codes, minlength=len(found)).tolist()
+    lengths = np.bincount(codes, weights=seconds, minlength=len(found)).tolist()
+    summary = Summary(reasons, dict(zip(found, clips, strict=True)), dict(zip(found, lengths, strict=True)))
+    return summary, reason_lists(summary.table(), reasons.names).take(combinations.indices)
 
 
 def reason_lists(failed: np.ndarray, reasons: Sequence[str]) -> pa.ListArray:

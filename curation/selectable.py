@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.types as types
 
 from curation.config import CurateConfig, PackConfig
-from curation.joined import KEY, Joined, join
+from curation.joined import Joined, join
+from curation.mirror import read_side_by_side
 from curation.pack_plan import bucket_of
 from curation.rules import columns_of
 from curation.safe_score import score_schema
@@ -23,6 +24,8 @@ from curation.tables import Corpus
 from shards.schema import CLIPS, DEDUP, INPUTS
 from shards.store import parquet_file
 
+LENGTH = "duration_s"
+"""Always read, so that the rows of a part are known where no column of a rule is."""
 BUCKET = "bucket"
 """What a set is packed for; known where its `pack` names buckets."""
 MANY_REQUESTS = 16
@@ -75,7 +78,11 @@ class Selectable:
         columns = list(columns)
         told = [name for name in self.sources(columns) if name in self.users]
         known = [name for name in self.sources(columns) if name not in told]
-        rows = self.wide.read(part, list(dict.fromkeys([*known, KEY, *(["video_id"] if told else [])])))
+        wanted: dict[str, list[str]] = {"clips": []}
+        for name in dict.fromkeys([*known, *(["video_id"] if told else [LENGTH])]):
+            wanted.setdefault(self.wide.homes[name], []).append(name)
+        found = read_side_by_side(self.wide.corpus, part, wanted)
+        rows = pa.table(found, schema=pa.schema([self.wide.fields[name] for name in found]))
         for name, values in self._of_files(part, rows, told).items():
             rows = rows.append_column(name, values)
         return self.complete(rows, columns)
