@@ -18,12 +18,14 @@ from curation.force import force
 from curation.funnel import broken, render
 from curation.guard import claim, describe, refuse_changed
 from curation.listing import list_videos, sample_stably
+from curation.maker import makers
 from curation.progress import Following, Screen
 from curation.retention import render as render_costs
 from curation.rules import check as check_rules
+from curation.rules import columns_of
 from curation.safe_score import table_name
 from curation.score import ScoreTask
-from curation.score_order import by_worker, check_scorers, describe_tables, homes, in_waves
+from curation.score_order import by_worker, check_scorers, describe_tables, homes, in_waves, with_sources
 from curation.scorer import Resources, Scorer
 from curation.selectable import declared
 from curation.split import SplitTask
@@ -186,7 +188,8 @@ class Curation:
         todo = sorted({part for parts in lack.values() for part in parts})
         if todo:
             needed = {name: scorer for name, scorer in scorers.items() if lack[name]}
-            task = ScoreTask(corpus, needed, resources, homes(self.config.scorers), blocked)
+            made_by = makers(corpus, map(table_name, needed))
+            task = ScoreTask(corpus, needed, resources, homes(self.config.scorers), blocked, made_by)
             self._run_parts(f"score {', '.join(needed)}", task, todo)
         return bool(todo)
 
@@ -226,11 +229,21 @@ class Curation:
         self._need(dedup.TABLE, "dedup")
         for name in config.scorers:
             self._need(table_name(name), "score")
+        for table, description in self._describe_ruled().items():
+            refuse_changed(self.corpus, "score", table, description, compare_gone=False)
         refuse_changed(self.corpus, "dedup", dedup.TABLE, dedup.description(config.dedup, config.scorers))
         if not dedup.is_done(self.corpus):
             raise ValueError(
                 f"{self.corpus.folder(dedup.TABLE)} is not whole, or of an older version: run `dedup` first"
             )
+
+    def _describe_ruled(self) -> dict[str, object]:
+        """The configurations of the score tables that rules read; weights of others are not looked at."""
+        scorers = self.config.scorers
+        used = {column for rule_set in self.config.sets.values() for r in rule_set.rules for column in columns_of(r)}
+        ruled = {name for name, scorer in scorers.items() if not used.isdisjoint(scorer.writes.names)}
+        wanted = with_sources(scorers, ruled)
+        return describe_tables({name: scorer for name, scorer in scorers.items() if name in wanted})
 
     def pack(self, forced: bool) -> None:
         """Job 5."""

@@ -5,7 +5,7 @@ written alike, as ours are, they are compared as they lie, and not decoded.
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.joined import KEY, read_mirror
+from curation.maker import refuse_other_maker
 from curation.tables import Corpus, readable
+from shards.store import parquet_file
 
 
 @dataclass(frozen=True)
@@ -25,32 +27,45 @@ class _Seen:
     """For each row group how its ids are stored, and the bytes; None where that is not known."""
 
 
-def read_side_by_side(corpus: Corpus, part: str, wanted: Mapping[str, Sequence[str]]) -> dict[str, pa.ChunkedArray]:
+def read_side_by_side(
+    corpus: Corpus, part: str, wanted: Mapping[str, Sequence[str]], made_by: Mapping[str, str]
+) -> dict[str, pa.ChunkedArray]:
     """Columns of one part: table -> columns, `clips` among the tables.
 
+    Args:
+        corpus: where they lie.
+        part: of `clips`.
+        wanted: which columns of which table.
+        made_by: table -> hash of the configuration that its parts must have been made with, where they say so.
+
     Raises:
-        ValueError: a file is missing, lacks a column, or does not mirror `clips`; names the file.
+        ValueError: a file is missing, lacks a column, does not mirror `clips`, or was made otherwise; names the file.
     """
-    clips = _read(corpus, "clips", part, wanted["clips"])
+    clips = _read(corpus, "clips", part, wanted["clips"], made_by)
     found = dict(clips.columns)
     for table, columns in wanted.items():
         if table != "clips":
-            side = _read(corpus, table, part, columns)
+            side = _read(corpus, table, part, columns, made_by)
             if side.ids is None or side.ids != clips.ids:
                 read_mirror(corpus, table, part, corpus.read("clips", part, [KEY])[KEY], [])
             found |= side.columns
     return found
 
 
-def _read(corpus: Corpus, table: str, part: str, columns: Sequence[str]) -> _Seen:
+def _read(corpus: Corpus, table: str, part: str, columns: Sequence[str], made_by: Mapping[str, str]) -> _Seen:
     path = corpus.path(table, part)
-    if not isinstance(path, Path) or not path.exists():
+    if not corpus.has(table, part):
         return _Seen(_decoded(corpus, table, part, columns), None)
-    with readable(path, table), pa.OSFile(str(path)) as source, closing(pq.ParquetFile(source)) as file:
+    with ExitStack() as stack:
+        stack.enter_context(readable(path, table))
+        source = stack.enter_context(pa.OSFile(str(path))) if isinstance(path, Path) else None
+        file = stack.enter_context(pq.ParquetFile(source) if source else parquet_file(path))
+        if table in made_by:
+            refuse_other_maker(path, file.schema_arrow, made_by[table])
         if not {KEY, *columns} <= {*file.schema_arrow.names}:
             return _Seen(_decoded(corpus, table, part, columns), None)
         rows = file.read(columns=list(columns), use_threads=False)
-        return _Seen({name: rows[name] for name in columns}, _ids(file, source))
+        return _Seen({name: rows[name] for name in columns}, _ids(file, source) if source else None)
 
 
 def _decoded(corpus: Corpus, table: str, part: str, columns: Sequence[str]) -> dict[str, pa.ChunkedArray]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +28,8 @@ class Population:
         """The number of the whole population, or of each group; None where there is no value."""
         if self.groups is None or self.ends is None:
             return quantile(self.values, share, top)
-        return Limits(self.groups, [quantile(v, share, top) for v in np.split(self.values, self.ends[:-1])])
+        spans = pairwise([0, *self.ends.tolist()])
+        return Limits(self.groups, [quantile(self.values[start:end], share, top) for start, end in spans])
 
 
 def quantile(values: np.ndarray, share: float, top: bool = False) -> float | None:

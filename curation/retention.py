@@ -66,7 +66,7 @@ def render(name: str, rules: Iterable[Rule], summary: Summary) -> str:
     kept = amount(summary, ~summary.having())
     rows = [HEAD, *((each.what, *map(str, (each.by_itself, each.left, each.only))) for each in costs(rules, summary))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [f"set {name}: {everything}"]
+    lines = [f"filter {name}: {str(everything).replace(' ', ' clips ', 1)}"]
     for row in rows:
         first, *others = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
         lines.append("  ".join(["", first.lstrip().ljust(widths[0]), *others]))

@@ -5,7 +5,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ import pyarrow.types as types
 
 from curation.config import CurateConfig, PackConfig
 from curation.joined import Joined, join
+from curation.maker import makers
 from curation.mirror import read_side_by_side
 from curation.pack_plan import bucket_of
 from curation.rules import columns_of
@@ -43,6 +44,8 @@ class Selectable:
     """The user's columns; one that bears the name of a score is not among them."""
     pack: PackConfig | None = None
     """How the set in question is packed: its buckets make the column `bucket`."""
+    made_by: dict[str, str] = field(default_factory=dict)
+    """Table -> hash of the configuration that made it."""
 
     @property
     def types(self) -> dict[str, pa.DataType]:
@@ -81,7 +84,7 @@ class Selectable:
         wanted: dict[str, list[str]] = {"clips": []}
         for name in dict.fromkeys([*known, *(["video_id"] if told else [LENGTH])]):
             wanted.setdefault(self.wide.homes[name], []).append(name)
-        found = read_side_by_side(self.wide.corpus, part, wanted)
+        found = read_side_by_side(self.wide.corpus, part, wanted, self.made_by)
         rows = pa.table(found, schema=pa.schema([self.wide.fields[name] for name in found]))
         for name, values in self._of_files(part, rows, told).items():
             rows = rows.append_column(name, values)
@@ -118,7 +121,8 @@ def selectable(corpus: Corpus, scorers: Iterable[str], wanted: Iterable[str]) ->
     """
     wide = join(corpus, [*scorers, "dedup"])
     users = {} if wide.fields.keys() >= set(wanted) else user_columns(corpus)
-    return Selectable(wide, {name: dtype for name, dtype in users.items() if name not in wide.fields})
+    made_by = makers(corpus, set(wide.homes.values()) - {"clips"})
+    return Selectable(wide, {name: dtype for name, dtype in users.items() if name not in wide.fields}, made_by=made_by)
 
 
 def declared(corpus: Corpus, config: CurateConfig, listed: pa.Table | None) -> dict[str, pa.DataType]:
