@@ -5,7 +5,7 @@ RUN    := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt check test curate pictures stats verify train latents sample export plan bench lock
+.PHONY: help setup fmt check test curate filter sweep pictures stats verify train latents sample export plan bench lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ test: $(READY)  ## run the tests; SLOW=1 runs the slow ones too
 curate: $(READY)  ## curate the demo corpus, or VIDEOS=<folder|glob|table> OUT=<folder> [CONFIG= JOB= LIMIT= FORCE= RETRY= ARGS=]
 	@$(RUN) -m curation run $(if $(VIDEOS),--videos '$(VIDEOS)') $(if $(OUT),--out '$(OUT)') $(if $(CONFIG),--config '$(CONFIG)') \
 		$(if $(JOB),--job $(JOB)) $(if $(LIMIT),--limit $(LIMIT)) $(if $(FORCE),--force $(FORCE)) $(if $(RETRY),--retry $(RETRY)) $(ARGS)
+
+filter: $(READY)  ## apply the rules of OUT (default: the demo corpus) anew [CONFIG=], or try some: ARGS="--set hq.motion.min=0.2 --dry-run"
+	@$(RUN) -m curation filter $(if $(OUT),--out '$(OUT)') $(if $(CONFIG),--config '$(CONFIG)') $(ARGS)
+
+sweep: $(READY)  ## write subsets of OUT to choose thresholds by: of each score the worst 12.5, 25 and 50 % removed [CONFIG= ARGS=]
+	@$(RUN) -m curation sweep $(if $(OUT),--out '$(OUT)') $(if $(CONFIG),--config '$(CONFIG)') $(ARGS)
 
 pictures: $(READY)  ## pack PICTURES=<folder|table|WebDataset tars> with their captions into OUT=<folder> [FORCE=1 ARGS=]
 	@test -n "$(PICTURES)" -a -n "$(OUT)" || { echo "Name both: make pictures PICTURES=/data/photos OUT=/data/corpus/shards/photos"; exit 1; }

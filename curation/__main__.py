@@ -13,6 +13,7 @@ from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namesp
 from curation.config import CurateConfig
 from curation.demo.config import DemoConfig
 from curation.pictures.config import PicturesConfig
+from curation.tuning import add_parsers, with_overrides
 
 if TYPE_CHECKING:
     from shards.places import Place
@@ -23,12 +24,15 @@ JOB_NAMES = ("split", "score", "dedup", "filter", "pack", "stats")
 FORCEABLE = ("split", "captions", "score", "dedup", "pack")
 RETRIABLE = ("quarantined", "failed", "blocked")
 GOES_ON = "What is finished stands; once that is mended, the same command goes on"
-OF_THIS_RUN = ("config", "job", "force", "retry", "limit")  # not remembered with the corpus
+OF_THIS_RUN = ("config", "job", "force", "retry", "limit", "set", "thresholds", "dry_run", "of", "columns", "shares")
+"""Not remembered with the corpus."""
+WITH_CORPUS = ("run", "filter", "sweep")
+"""Commands that know the whole configuration."""
 TABLE_FOLDERS = ("inputs", "videos", "clips", "captions", "proxies", "scores", "verdicts", "shards", "stats")
 
 
 def make_parser() -> ArgumentParser:
-    """`run` for the jobs, `pictures` for pictures that a user brings, `demo` for the demo corpus."""
+    """`run` for the jobs, `filter` and `sweep` for thresholds, `pictures` for those of a user, `demo` renders."""
     set_parsing_settings(docstring_parse_attribute_docstrings=True)  # --help shows the docs of fields
     parser = ArgumentParser(
         prog="python -m curation", exit_on_error=False, description="Turns raw video into a curated, packed data set."
@@ -41,6 +45,7 @@ def make_parser() -> ArgumentParser:
     run.add_argument("--retry", choices=RETRIABLE, help="read the videos of this status again")
     run.add_class_arguments(CurateConfig)
     commands.add_subcommand("run", run, help="split, score, dedup, filter, pack, stats")
+    add_parsers(commands)
     pictures = ArgumentParser(exit_on_error=False, description="Pack pictures with captions as they are.")
     pictures.add_argument("--force", action="store_true", help="move the set that stands aside and pack anew")
     pictures.add_class_arguments(PicturesConfig)
@@ -54,7 +59,7 @@ def make_parser() -> ArgumentParser:
 
 def with_default_config(arguments: list[str]) -> list[str]:
     """Adds the configuration that was not named: the corpus's own, the default, or the demo's."""
-    if arguments[:1] != ["run"] or any(a == "--config" or a.startswith("--config=") for a in arguments):
+    if not {*arguments[:1]} & {*WITH_CORPUS} or any(a == "--config" or a.startswith("--config=") for a in arguments):
         return arguments
     if not set(arguments).isdisjoint({"-h", "--help"}):
         return arguments
@@ -62,7 +67,7 @@ def with_default_config(arguments: list[str]) -> list[str]:
     out = _value(arguments, "--out")
     own = _remembered(out) if out and "--videos" not in named else None
     config = own or CONFIGS / ("default.yaml" if named & {"--videos", "--out"} else "demo.yaml")
-    return ["run", "--config", str(config), *arguments[1:]]
+    return [arguments[0], "--config", str(config), *arguments[1:]]
 
 
 def _remembered(out: str) -> "Place | None":
@@ -134,6 +139,46 @@ def run(options: Namespace, config: CurateConfig, resolved: str) -> None:
             stop_ray()
 
 
+def run_command(command: str, options: Namespace, config: CurateConfig, dumped: str) -> None:
+    """`run`, `filter` or `sweep`.
+
+    Raises:
+        ValueError: something that the user can mend; says what and how.
+    """
+    remembered = _to_remember(dumped)
+    if command == "run":
+        run(options, config, remembered)
+    elif command == "sweep" or options.dry_run:
+        _look(options, config, remembered if command == "sweep" else None)
+    else:
+        run(Namespace(job="filter", force=None, retry=None), config, remembered)
+
+
+def _look(options: Namespace, config: CurateConfig, swept: str | None) -> None:
+    """Says what rules would do, writing nothing; or, with the configuration as YAML, writes the subsets of a sweep."""
+    from contextlib import nullcontext
+
+    from curation.engine import Engine
+    from curation.jobs import Curation
+    from curation.lock import sole_user
+    from curation.progress import Screen
+    from curation.tables import Corpus
+    from curation.tuning import sweep
+    from shards.places import absolute, place, reaching
+
+    if config.out is None:
+        raise ValueError("name the folder of the corpus: OUT=<folder> (or `out:` in the YAML)")
+    root = absolute(place(config.out))
+    _refuse_forgotten_block_list(root / "config.yaml", config)
+    curation = Curation(Corpus(root), config, Engine("local", None, root / "journal"), Screen())
+    with sole_user(root) if swept else nullcontext(), reaching(root):
+        curation.check_filter()
+        if swept:
+            sweep(root, options, config, swept, curation.screen.say)
+        else:
+            curation.filter(write=False)
+
+
 def pictures(options: Namespace, config: PicturesConfig) -> None:
     """Packs pictures that a user brings.
 
@@ -202,7 +247,10 @@ def main(arguments: list[str]) -> int:
         set_parsing_settings(config_read_mode_fsspec_enabled=True)
     parser = make_parser()
     try:
-        parsed = parser.parse_args(with_default_config(arguments))
+        arguments = with_default_config(arguments)
+        parsed = parser.parse_args(arguments)
+        if (changed := with_overrides(arguments, parsed, parser.dump(parsed))) != arguments:
+            parsed = parser.parse_args(changed)
     except (ValueError, OSError) as error:
         print(f"error: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
         return 1
@@ -220,7 +268,7 @@ def main(arguments: list[str]) -> int:
         elif parsed.command == "pictures":
             pictures(options, _as(PicturesConfig, built))
         else:
-            run(options, _as(CurateConfig, built), _to_remember(parser.dump(parsed)))
+            run_command(parsed.command, options, _as(CurateConfig, built), parser.dump(parsed))
     except KeyboardInterrupt:
         print("interrupted; the same command goes on where it stopped", file=sys.stderr)
         return 130
@@ -234,7 +282,8 @@ def main(arguments: list[str]) -> int:
 
 def _to_remember(dumped: str) -> str:
     """The configuration of the corpus out of all that was parsed: YAML that --config takes."""
-    keys = {key: value for key, value in yaml.safe_load(dumped)["run"].items() if key not in OF_THIS_RUN}
+    (said,) = yaml.safe_load(dumped).values()
+    keys = {key: value for key, value in said.items() if key not in OF_THIS_RUN}
     return yaml.safe_dump(keys, sort_keys=False, allow_unicode=True)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_type_hints
 
 from curation.duplicates.config import DedupConfig
+from curation.rule import Rule as Rule
 from curation.scorer import Scorer
 from curation.splitter import Splitter
 from curation.splitters.hybrid import Hybrid
@@ -93,28 +94,6 @@ class SplitConfig:
             need(getattr(self, key) >= 0, f"split.{key}", "must not be below 0")
         need(self.min_clip_s <= self.max_clip_s, "split.min_clip_s", "must not be above split.max_clip_s")
         need(1 <= self.proxy_quality <= 100, "split.proxy_quality", "lies in 1..100")
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One condition on a column of `clips` or of a score table; a clip that fails it is rejected.
-
-    `min` and `max` keep values inside the bounds, bounds included. `drop_bottom` and `drop_top` reject the given share
-    of the non-null values of the whole set, ties kept.
-    """
-
-    column: str
-    """Name of the column."""
-    min: float | None = None
-    """Smallest value kept."""
-    max: float | None = None
-    """Largest value kept."""
-    drop_bottom: float | None = None
-    """Share of lowest values to reject, 0..1."""
-    drop_top: float | None = None
-    """Share of highest values to reject, 0..1."""
-    if_null: Literal["reject", "keep"] = "reject"
-    """What a missing value means."""
 
 
 @dataclass(frozen=True)
@@ -233,6 +212,8 @@ class RuleSet:
     kinds, `perceptual` leaves out what only embeddings found, `exact` takes equal frames alone, `keep` none."""
     pack: PackChanges = field(default_factory=dict)
     """Settings of `pack` that are others for this set, e.g. `{mode: images}`; all else is as `pack` says."""
+    thresholds: str | None = None
+    """Another corpus, or the `rules.json` of its verdicts, whose resolved numbers the quantiles take."""
 
 
 @dataclass(frozen=True)

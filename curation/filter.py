@@ -4,64 +4,79 @@ A rule becomes bounds, each with its own reason; a clip fails a bound or it does
 one on the block list. Only the choice among duplicates looks at the other reasons, so it comes last.
 """
 
-import logging
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
 import numpy as np
 import pyarrow as pa
 
-from curation.block import REASON as BLOCKED
 from curation.block import blocked_videos, digest, is_blocked, read_block_list
+from curation.bounds import bounds_of, holds, is_missing
 from curation.config import CurateConfig, RuleSet
 from curation.dedup import spare_rows
 from curation.engine import Counts
-from curation.guard import config_hash, describe
-from curation.joined import KEY, Joined, join
-from curation.rules import Bound, check, resolve
+from curation.guard import config_hash
+from curation.joined import KEY
+from curation.judge import Reasons, Summary, sum_up
+from curation.loud import tell_kept, tell_missing
+from curation.quantiles import resolver
+from curation.rule import stated
+from curation.rules import check, columns_of
+from curation.selectable import LENGTH, Selectable, selectable
 from curation.tables import Corpus
+from curation.thresholds import RECORD, Thresholds, read_thresholds
 from shards.schema import VERDICTS
 from shards.store import remove_folder, write_json
 
-logger = logging.getLogger(__name__)
 
-DUPLICATE = "duplicate"
-MANY_NULLS = 0.5
+@dataclass
+class Judged:
+    """A rule set over all clips of a corpus."""
+
+    name: str
+    rule_set: RuleSet
+    columns: Selectable
+    reasons: Reasons
+    thresholds: Thresholds | None
+    bits: np.ndarray = field(init=False)
+    """(clips, bytes) which reasons hold, as `Reasons.judge` packs them."""
+    part_sizes: list[int] = field(init=False)
+    """Clips of each part."""
+    summary: Summary = field(init=False)
+    """How many clips, and of what length, have which reasons."""
+
+    def used(self) -> list[str]:
+        """The columns that its rules name."""
+        return [column for rule in self.rule_set.rules for column in columns_of(rule)]
+
+    @property
+    def kind(self) -> str | None:
+        """The kind of duplicates that it drops."""
+        return {"best": "duplicate", "keep": None}.get(self.rule_set.duplicates, self.rule_set.duplicates)
+
+    def duplicate_columns(self) -> dict[str, str]:
+        """Columns that say which clips have duplicates, and what `spare_rows` calls them."""
+        return {f"{self.kind}_group": "group", f"{self.kind}_rank": "rank"} if self.kind else {}
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a rule set says of every clip of a corpus."""
+class _Found:
+    """What was found in one part for one set."""
 
-    bounds: list[Bound]
-    failed: np.ndarray
-    """(reasons, rows) bool: which clip failed what."""
-    is_blocking: bool = False
-    """Whether there is a block list."""
-
-    @property
-    def reasons(self) -> list[str]:
-        """One for each row of `failed`: the bounds' in order, then `blocked` with a block list, then `duplicate`."""
-        return [*(bound.reason for bound in self.bounds), *([BLOCKED] if self.is_blocking else []), DUPLICATE]
-
-    def counts(self) -> Counts:
-        """`clips`, `kept` and `rejected`; the last two sum to the first."""
-        clips, rejected = self.failed.shape[1], int(np.count_nonzero(self.failed.any(axis=0)))
-        return {"clips": clips, "kept": clips - rejected, "rejected": rejected}
-
-    def by_reason(self) -> dict[str, Counts]:
-        """For each reason the `clips` that have it, and those that have it `alone`."""
-        hits = self.failed.sum(axis=1)
-        alone = self.failed[:, self.failed.sum(axis=0, dtype=np.uint16) == 1].sum(axis=1)
-        return {reason: {"clips": int(hits[i]), "alone": int(alone[i])} for i, reason in enumerate(self.reasons)}
+    bits: np.ndarray
+    members: pa.Table
+    """Clips that have duplicates: `group`, `rank`, and `row` in the part."""
+    missing: Counter[str]
+    met: Counter[str]
 
 
 def run(corpus: Corpus, config: CurateConfig) -> dict[str, Counts]:
     """Writes `verdicts/<set>` for every set of the config, and beside the parts `rules.json`: how it came about.
 
     Old verdicts of these sets are removed; `rules.json` is written last, so a folder without it is not whole. Holds
-    one column at a time and a byte a clip and reason.
+    one column at a time, and of each clip and set a bit a reason.
 
     Returns:
         For each set `clips`, `kept` and `rejected`; the last two sum to the first.
@@ -69,129 +84,131 @@ def run(corpus: Corpus, config: CurateConfig) -> dict[str, Counts]:
     Raises:
         ValueError: a rule is wrong or names no column, or a score table does not mirror `clips`; nothing was written.
     """
-    wide = join(corpus, [*config.scorers, "dedup"])
-    for name, rule_set in config.sets.items():
-        check(name, rule_set, wide.numeric())
-    used = {rule.column for rule_set in config.sets.values() for rule in rule_set.rules}
-    rows = wide.prove([*used, "duplicate_group"])
-    members = {name: _members(wide, rule_set.duplicates) for name, rule_set in config.sets.items()}
-    about = _About(rows, members, entries := read_block_list(config.block_list), _blocked(wide, entries))
-    return {name: _filter_set(wide, name, rule_set, about) for name, rule_set in config.sets.items()}
+    return {name: judged.summary.counts() for name, judged in judge_sets(corpus, config).items()}
 
 
-@dataclass(frozen=True)
-class _About:
-    """What all sets of a corpus have in common."""
+def judge_sets(corpus: Corpus, config: CurateConfig, write: bool = True) -> dict[str, Judged]:
+    """The same; with `write` false it only looks, and writes nothing.
 
-    rows: int
-    members: dict[str, pa.Table]
-    """For each set, those that have duplicates in its sense."""
-    entries: frozenset[str]
-    blocked: np.ndarray | None
-
-
-def _blocked(wide: Joined, entries: frozenset[str]) -> np.ndarray | None:
-    """Which clips are on the block list, (rows,) bool; None without one."""
-    if not entries:
-        return None
-    videos = blocked_videos(wide.corpus, entries)
-    parts = [is_blocked(wide.read(part, [KEY, "video_id"]), entries, videos).to_numpy() for part in wide.parts()]
-    return np.concatenate([np.zeros(0, bool), *parts])
-
-
-def judge(
-    rule_set: RuleSet,
-    rows: int,
-    read: Callable[[str], np.ndarray],
-    members: pa.Table,
-    blocked: np.ndarray | None = None,
-) -> Verdict:
-    """Applies a rule set that `check` let pass to all clips of a corpus.
-
-    Args:
-        rule_set: its rules, each independent of the others.
-        rows: number of clips.
-        read: gives a column as (rows,) numbers, NaN for null.
-        members: clips that have duplicates: `row`, `group`, `rank`.
-        blocked: (rows,) bool, which clips are on the block list; None where there is none.
+    Returns:
+        For each set all that was said of the clips.
     """
-    failed: dict[Bound, np.ndarray] = {}
-    for rule in rule_set.rules:
-        values = read(rule.column)
-        # Two rules on one column may both reject nulls: that is one bound.
-        failed |= {bound: bound.fails(values) for bound in resolve(rule, values[~np.isnan(values)])}
-    masks = [*failed.values(), *([] if blocked is None else [blocked])]
-    matrix = np.zeros((len(masks) + 1, rows), bool)
-    for index, mask in enumerate(masks):
-        matrix[index] = mask
-    passed = np.logical_not(matrix[:, members["row"].to_numpy()].any(axis=0))
-    matrix[-1, spare_rows(members.append_column("passed", pa.array(passed)))] = True
-    return Verdict(list(failed), matrix, blocked is not None)
+    rules = [rule for rule_set in config.sets.values() for rule in rule_set.rules]
+    columns = selectable(corpus, config.scorers, [column for rule in rules for column in columns_of(rule)])
+    entries = read_block_list(config.block_list)
+    sets = [_prepare(columns, config, name, bool(entries)) for name in config.sets]
+    _judge(columns, sets, entries)
+    for judged in sets:
+        _tell_parts(judged, write)
+        if write:
+            write_json(corpus.folder(f"verdicts/{judged.name}") / RECORD, _record(judged, entries))
+        tell_kept(judged.name, judged.rule_set, judged.summary)
+    return {judged.name: judged for judged in sets}
 
 
-def numbers(column: pa.ChunkedArray) -> np.ndarray:
-    """A column as (rows,) numbers with NaN for null; floats keep their width, so that a limit of 0.7 keeps a 0.7."""
-    return (column if pa.types.is_floating(column.type) else column.cast(pa.float64())).to_numpy()
+def _prepare(columns: Selectable, config: CurateConfig, name: str, is_blocking: bool) -> Judged:
+    """Checks a set and resolves its shares."""
+    rule_set, columns = config.sets[name], replace(columns, pack=config.pack_of(name))
+    check(name, rule_set, columns.types)
+    thresholds = read_thresholds(rule_set.thresholds, name) if rule_set.thresholds else None
+    resolve = resolver(columns)
+    if thresholds:
+        resolve = lambda rule, kind: thresholds.limit(columns, rule, kind)  # noqa: E731
+    try:
+        bounds = [bound for rule in rule_set.rules for bound in bounds_of(rule, resolve)]
+    except ValueError as error:
+        raise ValueError(f"sets.{name}: {error}") from error
+    return Judged(name, rule_set, columns, Reasons(bounds, is_blocking), thresholds)
 
 
-def reason_lists(failed: np.ndarray, reasons: Sequence[str]) -> pa.ListArray:
-    """The reasons of each clip, list<string>, in the order of `reasons`.
+def _judge(columns: Selectable, sets: list[Judged], entries: frozenset[str]) -> None:
+    """Fills in what is said of every clip, reading each part once for all sets."""
+    used = [column for judged in sets for column in judged.columns.sources(judged.used())]
+    used += [column for judged in sets for column in judged.duplicate_columns()]
+    videos = blocked_videos(columns.wide.corpus, entries)
 
-    Args:
-        failed: (reasons, rows) bool.
-        reasons: what each row of `failed` stands for.
-    """
-    offsets = np.concatenate([[0], np.cumsum(failed.sum(axis=0))]).astype(np.int32)
-    picked = pa.array(np.nonzero(failed.T)[1])
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(reasons, pa.string()).take(picked))
+    def of_part(part: str) -> list[_Found]:
+        rows = columns.read(part, [*used, *([KEY, "video_id"] if entries else [])])
+        blocked = is_blocked(rows, entries, videos).to_numpy() if entries else None
+        return [_judge_part(judged, rows, blocked) for judged in sets]
 
-
-def _members(wide: Joined, duplicates: str) -> pa.Table:
-    """The clips that have duplicates in the sense of a set's `duplicates`; none for `keep`."""
-    kind = {"best": "duplicate", "keep": "exact"}.get(duplicates, duplicates)
-    group, rank = wide.column(f"{kind}_group"), wide.column(f"{kind}_rank")
-    members = pa.table({"row": np.flatnonzero(group.is_valid()), "group": group.drop_null(), "rank": rank.drop_null()})
-    return members.slice(0, 0) if duplicates == "keep" else members
-
-
-def _filter_set(wide: Joined, name: str, rule_set: RuleSet, about: _About) -> Counts:
-    members = about.members[name]
-    verdict = judge(rule_set, about.rows, lambda column: _read_loud(wide, name, column), members, about.blocked)
-    table = f"verdicts/{name}"
-    remove_folder(wide.corpus.folder(table))
-    start = 0
-    for part in wide.parts():
-        clip_ids = wide.read(part, [KEY])
-        mine = verdict.failed[:, start : start + len(clip_ids)]
-        rejected_by = reason_lists(mine, verdict.reasons)
-        wide.corpus.write(table, part, clip_ids.append_column("rejected_by", rejected_by), VERDICTS)
-        start += len(clip_ids)
-    write_json(wide.corpus.folder(table) / "rules.json", _record(rule_set, verdict, about.entries))
-    if not verdict.counts()["kept"]:
-        logger.warning(
-            "set %s KEEPS NOTHING of %d clips: see its rules.json for what each rule rejects", name, about.rows
+    found = list(columns.each(of_part))
+    for place, judged in enumerate(sets):
+        parts = [of_sets[place] for of_sets in found]
+        judged.bits = np.concatenate(
+            [np.zeros((0, judged.reasons.num_bytes), np.uint8), *(part.bits for part in parts)]
         )
-    return verdict.counts()
+        judged.part_sizes = [len(part.bits) for part in parts]
+        _choose_duplicates(judged, parts)
+        missing, met = _sum(part.missing for part in parts), _sum(part.met for part in parts)
+        tell_missing(judged.name, missing, met, len(judged.bits))
 
 
-def _read_loud(wide: Joined, name: str, column: str) -> np.ndarray:
-    """The column; warns if most of it is missing."""
-    values = numbers(wide.column(column))
-    missing = int(np.count_nonzero(np.isnan(values)))
-    if missing > MANY_NULLS * len(values):
-        logger.warning("set %s: `%s` is MISSING for %d of %d clips", name, column, missing, len(values))
-    return values
+def _judge_part(judged: Judged, rows: pa.Table, blocked: np.ndarray | None) -> _Found:
+    rules, names = judged.rule_set.rules, judged.duplicate_columns()
+    rows = judged.columns.complete(rows, judged.used())
+    missing = {name: np.count_nonzero(is_missing(rows[name])) for name in {rule.column for rule in rules}}
+    met = {rule.label: np.count_nonzero(holds(rule.where, rows)) for rule in rules if rule.where}
+    members = rows.select(list(names)).rename_columns(list(names.values()))
+    members = members.append_column("row", pa.array(np.arange(len(rows))))
+    members = members.filter(members["group"].is_valid()) if names else members.slice(0, 0)
+    return _Found(judged.reasons.judge(rows, blocked), members, Counter(missing), Counter(met))
 
 
-def _record(rule_set: RuleSet, verdict: Verdict, entries: frozenset[str]) -> dict:
-    kept = np.packbits(~verdict.failed.any(axis=0))
-    bounds = [{"reason": bound.reason, "limit": bound.limit} for bound in verdict.bounds if bound.kind != "null"]
+def _sum(counters: Iterable[Counter[str]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for counter in counters:
+        total.update(counter)  # `+` would leave out what is zero
+    return total
+
+
+def _choose_duplicates(judged: Judged, parts: list[_Found]) -> None:
+    """Rejects the spare clips among those that have duplicates in the sense of the set."""
+    starts = np.cumsum([0, *(len(part.bits) for part in parts)])
+    rows = [start + part.members["row"].to_numpy() for start, part in zip(starts, parts, strict=False)]
+    if not sum(map(len, rows)):
+        return
+    members = pa.concat_tables([part.members.drop_columns("row") for part in parts])
+    members = members.append_column("row", pa.array(np.concatenate(rows)))
+    passed = ~judged.bits[members["row"].to_numpy()].any(axis=1)
+    judged.reasons.add_duplicates(judged.bits, spare_rows(members.append_column("passed", pa.array(passed))))
+
+
+def _tell_parts(judged: Judged, write: bool) -> None:
+    """Sums up what is said of the clips of each part, and writes it."""
+    corpus, table = judged.columns.wide.corpus, f"verdicts/{judged.name}"
+    ends = dict(zip(judged.columns.parts(), np.cumsum(judged.part_sizes).tolist(), strict=True))
+    if write:
+        remove_folder(corpus.folder(table))
+
+    def of_part(part: str) -> Summary:
+        clips = corpus.read("clips", part, [LENGTH, *([KEY] if write else [])])
+        mine = judged.bits[ends[part] - len(clips) : ends[part]]
+        summary, rejected_by = sum_up(judged.reasons, mine, clips[LENGTH].fill_null(0.0).to_numpy())
+        if write:
+            corpus.write(table, part, clips.select([KEY]).append_column("rejected_by", rejected_by), VERDICTS)
+        return summary
+
+    judged.summary = Summary(judged.reasons)
+    for summary in judged.columns.each(of_part):
+        judged.summary.add(summary)
+
+
+def _record(judged: Judged, entries: frozenset[str]) -> dict:
+    """What `rules.json` says."""
+    rule_set, reasons, summary = judged.rule_set, judged.reasons, judged.summary
+    rules = [stated(rule) for rule in rule_set.rules]
+    carried = judged.thresholds.identity() if judged.thresholds else None
+    resolved = {bound.reason: bound.record() for bound in reasons.bounds if bound.kind not in ("null", "is_null")}
+    kept = np.packbits(~judged.bits.any(axis=1))
     return {
-        **{name: value for name, value in asdict(rule_set).items() if name != "pack"},
-        "config_hash": config_hash(describe(rule_set)),
+        "rules": rules,
+        "duplicates": rule_set.duplicates,
+        "thresholds": carried,
+        "config_hash": config_hash([rules, rule_set.duplicates, carried]),
         "block_list": digest(entries),
         "kept_hash": blake2b(kept.tobytes(), digest_size=8).hexdigest(),
-        "resolved": bounds,
-        "counts": verdict.counts(),
-        "reasons": verdict.by_reason(),
+        "resolved": list(resolved.values()),
+        "counts": summary.counts(),
+        "reasons": summary.by_reason(),
     }

@@ -106,15 +106,23 @@ def config_hash(description: object) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def refuse_changed(corpus: Corpus, job: str, table: str, description: object) -> None:
+def refuse_changed(corpus: Corpus, job: str, table: str, description: object, compare_gone: bool = True) -> None:
     """Compares a configuration with the one that made the table, if there is one.
 
     Weights of a hub that are not on this machine, or were not when the table was begun, are not compared.
+
+    Args:
+        corpus: the tables.
+        job: which would make the table anew.
+        table: its name.
+        description: the configuration, as JSON.
+        compare_gone: false passes over all files that are not on this machine: for jobs that need none of them.
 
     Raises:
         ConfigChanged: they differ.
     """
     seen = _seen(_differences(corpus, table, description))
+    seen = {key: pair for key, pair in seen.items() if compare_gone or not _is_gone(key, *pair)}
     if seen:
         raise ConfigChanged(f"{corpus.folder(table)} was made with {_told(seen, job)}")
 

@@ -17,19 +17,21 @@ from curation.engine import Engine, PartTask
 from curation.force import force
 from curation.funnel import broken, render
 from curation.guard import claim, describe, refuse_changed
-from curation.joined import is_number
 from curation.listing import list_videos, sample_stably
+from curation.maker import makers
 from curation.progress import Following, Screen
 from curation.report.page import write_report
+from curation.retention import render as render_costs
 from curation.rules import check as check_rules
+from curation.rules import columns_of
 from curation.safe_score import table_name
 from curation.score import ScoreTask
-from curation.score_order import by_worker, check_scorers, describe_tables, homes, in_waves
+from curation.score_order import by_worker, check_scorers, describe_tables, homes, in_waves, with_sources
 from curation.scorer import Resources, Scorer
+from curation.selectable import declared
 from curation.split import SplitTask
 from curation.tables import Corpus
 from curation.unique import unique_videos
-from shards.schema import CLIPS, DEDUP
 from shards.store import remove_temporaries
 
 
@@ -65,17 +67,21 @@ class Curation:
                 self.split(listed, captions, retried)
             elif job == "pack":
                 self.pack(forced == "pack")
+            elif job == "filter":
+                self.filter(in_full=len(jobs) == 1)
             else:
                 getattr(self, job)()
 
     def _check(self, jobs: Sequence[str], forced: str | None, retried: str | None) -> tuple[pa.Table | None, Captions]:
         """Finds what can be known to fail before any work is done; gives the files and the captions it read for it."""
         corpus, config = self.corpus, self.config
-        self._check_rules()
+        check_scorers(config.scorers)
+        dedup.check(config.dedup, config.scorers)
         if "pack" in jobs:
             for name in config.sets:
                 pack.check(config, name)
         listed = sample_stably(list_videos(config.videos), config.limit) if "split" in jobs and config.videos else None
+        self._check_rules(listed)
         captions = Captions(config.captions if "split" in jobs else None)
         read_block_list(config.block_list)
         if not {"split", "score"}.isdisjoint(jobs) and forced != "split":  # proxy frames of another split are others
@@ -90,12 +96,10 @@ class Curation:
             refuse_changed(corpus, "dedup", dedup.TABLE, dedup.description(config.dedup, config.scorers))
         return listed, captions
 
-    def _check_rules(self) -> None:
-        check_scorers(self.config.scorers)
-        dedup.check(self.config.dedup, self.config.scorers)
-        fields = [*CLIPS, *DEDUP, *(f for scorer in self.config.scorers.values() for f in scorer.writes)]
+    def _check_rules(self, listed: pa.Table | None) -> None:
+        columns = declared(self.corpus, self.config, listed)
         for name, rule_set in self.config.sets.items():
-            check_rules(name, rule_set, [f.name for f in fields if is_number(f.type)])
+            check_rules(name, rule_set, columns)
 
     def _prepare_scorers(self, listed: pa.Table | None, renewed: str | None) -> None:
         """Prepares those that have something left to do, as far as can be told before `split`."""
@@ -185,7 +189,8 @@ class Curation:
         todo = sorted({part for parts in lack.values() for part in parts})
         if todo:
             needed = {name: scorer for name, scorer in scorers.items() if lack[name]}
-            task = ScoreTask(corpus, needed, resources, homes(self.config.scorers), blocked)
+            made_by = makers(corpus, map(table_name, needed))
+            task = ScoreTask(corpus, needed, resources, homes(self.config.scorers), blocked, made_by)
             self._run_parts(f"score {', '.join(needed)}", task, todo)
         return bool(todo)
 
@@ -201,19 +206,45 @@ class Curation:
         else:
             self.screen.say(f"dedup: {_words(dedup.run(self.corpus, config.dedup, config.scorers))}")
 
-    def filter(self) -> None:
-        """Job 4; cheap, so always done anew."""
+    def filter(self, write: bool = True, in_full: bool = True) -> None:
+        """Job 4; cheap, so always done anew.
+
+        Args:
+            write: false only says what would come out.
+            in_full: says what each rule rejects, and not just how many clips are kept.
+        """
+        self.check_filter()
+        for name, judged in filter.judge_sets(self.corpus, self.config, write).items():
+            line = f"filter {name}: {_words(judged.summary.counts())}"
+            self.screen.say(render_costs(name, judged.rule_set.rules, judged.summary) if in_full else line)
+
+    def check_filter(self) -> None:
+        """Sees that rules find the tables of all jobs before.
+
+        Raises:
+            ValueError: one is missing or not whole, or a rule names what no table holds; says which job comes first.
+        """
         config = self.config
+        check_scorers(config.scorers)
+        self._check_rules(None)
         self._need(dedup.TABLE, "dedup")
         for name in config.scorers:
             self._need(table_name(name), "score")
+        for table, description in self._describe_ruled().items():
+            refuse_changed(self.corpus, "score", table, description, compare_gone=False)
         refuse_changed(self.corpus, "dedup", dedup.TABLE, dedup.description(config.dedup, config.scorers))
         if not dedup.is_done(self.corpus):
             raise ValueError(
                 f"{self.corpus.folder(dedup.TABLE)} is not whole, or of an older version: run `dedup` first"
             )
-        for name, counts in filter.run(self.corpus, self.config).items():
-            self.screen.say(f"filter {name}: {_words(counts)}")
+
+    def _describe_ruled(self) -> dict[str, object]:
+        """The configurations of the score tables that rules read; weights of others are not looked at."""
+        scorers = self.config.scorers
+        used = {column for rule_set in self.config.sets.values() for r in rule_set.rules for column in columns_of(r)}
+        ruled = {name for name, scorer in scorers.items() if not used.isdisjoint(scorer.writes.names)}
+        wanted = with_sources(scorers, ruled)
+        return describe_tables({name: scorer for name, scorer in scorers.items() if name in wanted})
 
     def pack(self, forced: bool) -> None:
         """Job 5."""

@@ -59,8 +59,12 @@ class Joined:
         Raises:
             ValueError: a file is missing or lacks the column; names the file.
         """
-        parts = [_read(self.corpus, self.homes[name], part, [name])[name] for part in self.parts()]
+        parts = [self.column_of(part, name) for part in self.parts()]
         return pa.chunked_array([chunk for part in parts for chunk in part.chunks], self.fields[name].type)
+
+    def column_of(self, part: str, name: str) -> pa.ChunkedArray:
+        """The same of one part."""
+        return _read(self.corpus, self.homes[name], part, [name])[name]
 
     def read(self, part: str, columns: Sequence[str], pending: bool = False) -> pa.Table:
         """One part with these columns, in this order; reads nothing else but the ids that prove the rows equal.

@@ -1,111 +1,130 @@
-"""From rules to bounds: what a rule means, what it may say, and the numbers its quantiles resolve to."""
+"""What a rule may say: every mistake that can be told from the columns' types is told before any work starts."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from fractions import Fraction
 from typing import Literal
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.types as types
 
-from curation.config import Rule, RuleSet
+from curation.config import RuleSet
+from curation.joined import is_number
+from curation.rule import Condition, Rule
 
-Kind = Literal["min", "max", "drop_bottom", "drop_top", "null"]
+Kind = Literal["min", "max", "drop_bottom", "drop_top", "equals", "is_null", "null"]
+"""How a clip can fail; all but `null` are keys of a rule."""
 SIDES: tuple[Kind, ...] = ("min", "max", "drop_bottom", "drop_top")
 QUANTILES: tuple[Kind, ...] = ("drop_bottom", "drop_top")
+KEYS: tuple[Kind, ...] = (*SIDES, "equals", "is_null")
 
 
-@dataclass(frozen=True)
-class Bound:
-    """One way in which a clip can fail; its reason is `<column>:<kind>`."""
-
-    column: str
-    kind: Kind
-    limit: float | None
-    """`min`, `drop_bottom`: fails below it. `max`, `drop_top`: fails above it. None: no value fails."""
-
-    @property
-    def reason(self) -> str:
-        """What `rejected_by` says."""
-        return f"{self.column}:{self.kind}"
-
-    def fails(self, values: np.ndarray) -> np.ndarray:
-        """Which of the values, (rows,) numbers with NaN for null, fail: (rows,) bool. NaN fails `null` alone."""
-        if self.kind == "null":
-            return np.isnan(values)
-        if self.limit is None:
-            return np.zeros(len(values), bool)
-        return values < self.limit if self.kind in ("min", "drop_bottom") else values > self.limit
-
-
-def check(name: str, rule_set: RuleSet, columns: Sequence[str]) -> None:
+def check(name: str, rule_set: RuleSet, columns: Mapping[str, pa.DataType]) -> None:
     """Refuses a set whose rules make no sense or name a column that is none of `columns`.
 
     Raises:
         ValueError: names the set, the rule, and what is possible.
     """
-    stated: Counter[tuple[str, Kind]] = Counter()
+    told: Counter[tuple[str, Kind]] = Counter()
     for rule in rule_set.rules:
         where = f"sets.{name}: rule on `{rule.column}`"
-        if rule.column not in columns:
-            close = get_close_matches(rule.column, columns)
-            others = [column for column in sorted(columns) if column not in close]
-            raise ValueError(f"{where}: no such column of numbers; there are {', '.join([*close, *others])}")
-        if fault := _fault(rule):
+        for fault in _faults(rule, columns):
             raise ValueError(f"{where}: {fault}")
-        stated.update((rule.column, kind) for kind in _sides(rule))
-    for (column, kind), times in stated.items():
+        told.update((rule.label, kind) for kind in kinds(rule))
+    for (label, kind), times in told.items():
         if times > 1:
-            raise ValueError(f"sets.{name}: {times} rules state `{kind}` for `{column}`; keep one")
+            raise ValueError(
+                f"sets.{name}: {times} rules state `{kind}` for `{label}`; keep one, or name one (`name:`)"
+            )
 
 
-def quantile(values: np.ndarray, share: float, top: bool = False) -> float | None:
-    """The value at which a share of the lowest (or, with `top`, highest) values ends; it is one of the values.
-
-    Let v[0] <= ... <= v[n-1] be the values and k = floor(share * n), at most n - 1: v[k], or v[n-1-k] with `top`.
-    Exactly k values lie beyond it if its neighbour on that side differs from it, else fewer: ties stay. None if n = 0.
-
-    Args:
-        values: (n,) numbers, no NaN.
-        share: 0..1, taken as the decimal that was written (0.29 of 100 is 29).
-    """
-    if not len(values):
-        return None
-    k = min(int(Fraction(str(share)) * len(values)), len(values) - 1)
-    k = len(values) - 1 - k if top else k
-    return np.partition(values, k)[k].item()
+def kinds(part: Rule | Condition) -> dict[Kind, object]:
+    """What a rule or condition states of its column: key -> value."""
+    found: dict[Kind, object] = {kind: getattr(part, kind, None) for kind in KEYS}
+    return {kind: value for kind, value in found.items() if value is not None}
 
 
-def resolve(rule: Rule, values: np.ndarray) -> list[Bound]:
-    """The rule's bounds with their numbers.
-
-    Args:
-        rule: a rule that `check` let pass.
-        values: (n,) the column's values over the whole set, no NaN; only quantiles read them.
-    """
-    limits: dict[Kind, float | None] = {
-        kind: quantile(values, stated, top=kind == "drop_top") if kind in QUANTILES else stated
-        for kind, stated in _sides(rule).items()
-    }
-    bounds = [Bound(rule.column, kind, limit) for kind, limit in limits.items()]
-    return bounds + ([Bound(rule.column, "null", None)] if rule.if_null == "reject" else [])
+def reject_null(rule: Rule) -> bool:
+    """Whether a missing value fails the rule."""
+    return not rule.is_null and (rule.if_null == "reject" or rule.is_null is False)
 
 
-def _sides(rule: Rule) -> dict[Kind, float]:
-    sides: dict[Kind, float | None] = {kind: getattr(rule, kind) for kind in SIDES}
-    return {kind: stated for kind, stated in sides.items() if stated is not None}
+def columns_of(rule: Rule) -> list[str]:
+    """The columns that it reads, each once."""
+    also = [rule.where.column] if rule.where else []
+    return list(dict.fromkeys([rule.column, *also, *([rule.by] if rule.by else [])]))
 
 
-def _fault(rule: Rule) -> str | None:
-    sides = _sides(rule)
-    shares = [sides[kind] for kind in QUANTILES if kind in sides]
-    if not sides:
-        return "it has no bound; give min, max, drop_bottom or drop_top"
-    if any(np.isnan(stated) for stated in sides.values()):
-        return "a bound is not a number"
+def listed(equals: object) -> list:
+    """What `equals` names, as a list."""
+    return equals if isinstance(equals, list) else [equals]
+
+
+def _faults(rule: Rule, columns: Mapping[str, pa.DataType]) -> Iterable[str]:
+    if not kinds(rule):
+        yield "it has no bound; give min, max, drop_bottom, drop_top, equals or is_null"
+    yield from _faults_of(rule, columns)
+    if rule.where and not kinds(rule.where):
+        yield "`where` has no bound; give min, max, equals or is_null"
+    if rule.where:
+        yield from (f"`where`: {fault}" for fault in _faults_of(rule.where, columns))
+    if rule.by:
+        yield from _group_faults(rule, rule.by, columns)
+    yield from _share_faults(rule)
+    if rule.is_null is False and rule.if_null == "keep":
+        yield "`is_null: false` rejects what `if_null: keep` keeps"
+    if rule.name is not None and not rule.name.isidentifier():
+        yield f"its name `{rule.name}` must be letters, digits and underscores"
+
+
+def _faults_of(part: Rule | Condition, columns: Mapping[str, pa.DataType]) -> Iterable[str]:
+    """What is wrong with what is stated of a column."""
+    said, numeric = kinds(part), [name for name, dtype in columns.items() if is_number(dtype)]
+    sides = [kind for kind in SIDES if kind in said]
+    if part.column not in columns:
+        yield f"no such column{_of_those(part.column, numeric if sides else list(columns))}"
+    elif sides and part.column not in numeric:
+        yield f"{sides[0]} is for numbers, and `{part.column}` is {columns[part.column]}{_of_those('', numeric)}"
+    elif "equals" in said:
+        yield from _misfits(part, columns[part.column])
+    if any(np.isnan(getattr(part, kind)) for kind in sides):
+        yield "a bound is not a number"
+    if "min" in said and "max" in said and part.min > part.max:  # pyright: ignore[reportOperatorIssue]
+        yield f"min {part.min} is above max {part.max}, so nothing could pass"
+    if part.is_null and len(said) > 1:
+        yield "`is_null: true` wants no value, which meets no other bound; make two rules of it"
+
+
+def _misfits(part: Rule | Condition, dtype: pa.DataType) -> Iterable[str]:
+    if not listed(part.equals):
+        yield "equals names no value, so nothing could pass"
+    for value in listed(part.equals):
+        try:
+            pa.array([value], dtype)
+        except (pa.ArrowException, TypeError, OverflowError):
+            yield f"equals {value!r} is not of the type of `{part.column}`, {dtype}"
+
+
+def _group_faults(rule: Rule, by: str, columns: Mapping[str, pa.DataType]) -> Iterable[str]:
+    fit = [name for name, dtype in columns.items() if _makes_groups(dtype)]
+    if by not in fit:
+        yield f"by: `{by}` is {columns.get(by, 'no column')}; it takes texts or whole numbers{_of_those(by, fit)}"
+    if not any(kind in kinds(rule) for kind in QUANTILES):
+        yield "by: is for shares; add drop_bottom or drop_top"
+
+
+def _makes_groups(dtype: pa.DataType) -> bool:
+    is_text = types.is_string(dtype) or types.is_large_string(dtype)
+    return is_text or types.is_integer(dtype) or types.is_boolean(dtype)
+
+
+def _share_faults(rule: Rule) -> Iterable[str]:
+    shares = [share for share in (rule.drop_bottom, rule.drop_top) if share is not None]
     if any(not 0 <= share <= 1 for share in shares) or sum(shares) > 1:
-        return f"a share to drop lies in 0..1, and both sides together too; it says {shares}"
-    if sides.get("min", -np.inf) > sides.get("max", np.inf):
-        return f"min {rule.min} is above max {rule.max}, so nothing could pass"
-    return None
+        yield f"a share to drop lies in 0..1, and both sides together too; it says {shares}"
+
+
+def _of_those(name: str, columns: list[str]) -> str:
+    close = get_close_matches(name, columns)
+    return f"; there are {', '.join([*close, *sorted(set(columns) - set(close))])}"

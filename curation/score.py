@@ -9,6 +9,7 @@ import pyarrow as pa
 from curation.caption_rows import first_texts
 from curation.engine import Counts, PartTask, PartWorker
 from curation.joined import read_mirror
+from curation.maker import stamped
 from curation.proxies import ProxyReader
 from curation.safe_score import SafeScore, score_schema, table_name
 from curation.scorer import Frames, Resources, Scorer
@@ -32,6 +33,8 @@ class ScoreTask(PartTask):
     """Column that a scorer reads and another wrote -> table where it stands."""
     blocked: frozenset[str] = frozenset()
     """Ids of videos on the block list: no scorer reads them anew."""
+    made_by: Mapping[str, str] = field(default_factory=dict)
+    """Table -> hash of the configuration that each part of it will name."""
 
     @property
     def num_cpus(self) -> float:
@@ -70,7 +73,7 @@ class ScoreWorker(PartWorker):
         tables = self._score(part, {name: self._load(name) for name in todo})
         for name, table in tables.items():
             schema = score_schema(name, self._task.scorers[name])
-            self._corpus.write(table_name(name), part, table, schema)
+            self._corpus.write(table_name(name), part, table, stamped(schema, self._task.made_by.get(table_name(name))))
         errors = {f"{name} errors": len(t) - t[f"{name}_error"].null_count for name, t in tables.items()}
         return {"clips": max((len(table) for table in tables.values()), default=0), **errors}
 

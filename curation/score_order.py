@@ -69,6 +69,12 @@ def sources(scorers: Scorers) -> dict[str, set[str]]:
     return {name: {owner[c] for c in scorer.reads if c in owner} for name, scorer in scorers.items()}
 
 
+def with_sources(scorers: Scorers, names: set[str]) -> set[str]:
+    """Some scorers, those whose columns they read, and so on."""
+    more = names.union(*(sources(scorers)[name] for name in names))
+    return more if more == names else with_sources(scorers, more)
+
+
 def in_waves(scorers: Scorers) -> list[dict[str, Scorer]]:
     """The scorers in groups: each reads only what those of earlier groups write.
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from handmade import clip_ids, put_clips, put_dedup, put_scores
 
-from curation import dedup, filter, rules
+from curation import dedup, filter, quantiles
 from curation.config import CurateConfig, Rule, RuleSet
 from curation.tables import Corpus
 from shards.schema import DEDUP
@@ -61,7 +61,10 @@ def test_quantiles_over_the_whole_set(tmp_path, parts):
     dropped = {value: reason[0] for value, reason in zip(values, reasons, strict=True) if reason}
     assert dropped == {1.0: "flow:drop_bottom", 2.0: "flow:drop_bottom", 10.0: "flow:drop_top"}
     resolved = read_json(tmp_path / "verdicts/hq/rules.json")["resolved"]
-    assert resolved == [{"reason": "flow:drop_bottom", "limit": 3.0}, {"reason": "flow:drop_top", "limit": 9.0}]
+    assert resolved == [
+        {"reason": "flow:drop_bottom", "limit": 3.0, "share": 0.25},
+        {"reason": "flow:drop_top", "limit": 9.0, "share": 0.1},
+    ]
 
 
 def test_ties_stay(tmp_path):
@@ -73,11 +76,11 @@ def test_ties_stay(tmp_path):
 
 def test_quantile_closed_form():
     values = np.random.default_rng(0).permutation(100).astype(np.float32)
-    assert rules.quantile(values, 0.0) == 0 and rules.quantile(values, 0.0, top=True) == 99
-    assert rules.quantile(values, 0.29) == 29  # 0.29 * 100 is 28.999... in binary
-    assert rules.quantile(values, 0.125) == 12 and rules.quantile(values, 0.125, top=True) == 87
-    assert rules.quantile(values, 1.0) == 99 and rules.quantile(values, 1.0, top=True) == 0
-    assert rules.quantile(values[:0], 0.5) is None
+    assert quantiles.quantile(values, 0.0) == 0 and quantiles.quantile(values, 0.0, top=True) == 99
+    assert quantiles.quantile(values, 0.29) == 29  # 0.29 * 100 is 28.999... in binary
+    assert quantiles.quantile(values, 0.125) == 12 and quantiles.quantile(values, 0.125, top=True) == 87
+    assert quantiles.quantile(values, 1.0) == 99 and quantiles.quantile(values, 1.0, top=True) == 0
+    assert quantiles.quantile(values[:0], 0.5) is None
 
 
 def test_a_quantile_of_nothing_rejects_nothing_but_nulls(tmp_path):
@@ -185,8 +188,8 @@ def test_no_clips_at_all(tmp_path):
         (Rule("flow", drop_bottom=0.7, drop_top=0.7), "both sides together"),
         (Rule("flow", min=3, max=2), "min 3 is above max 2"),
         (Rule("flow", min=NAN), "not a number"),
-        (Rule("flwo", min=3), "no such column of numbers; there are flow, .*duplicate_rank"),
-        (Rule("clip_id", min=3), "no such column of numbers"),
+        (Rule("flwo", min=3), "no such column; there are flow, .*duplicate_rank"),
+        (Rule("clip_id", min=3), "min is for numbers, and `clip_id` is string; there are .*flow"),
     ],
 )
 def test_rules_that_make_no_sense_are_refused_before_anything_is_written(tmp_path, rule, message):

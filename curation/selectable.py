@@ -1,0 +1,172 @@
+"""The columns that rules can name: of clips, scores and a user's table those that hold one value a clip."""
+# pyarrow.compute makes its functions while it is imported, unseen by pyright:
+# pyright: reportAttributeAccessIssue=false
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as types
+
+from curation.config import CurateConfig, PackConfig
+from curation.joined import Joined, join
+from curation.maker import makers
+from curation.mirror import read_side_by_side
+from curation.pack_plan import bucket_of
+from curation.rules import columns_of
+from curation.safe_score import score_schema
+from curation.scorers.frame import CROP
+from curation.tables import Corpus
+from shards.schema import CLIPS, DEDUP, INPUTS
+from shards.store import parquet_file
+
+LENGTH = "duration_s"
+"""Always read, so that the rows of a part are known where no column of a rule is."""
+BUCKET = "bucket"
+"""What a set is packed for; known where its `pack` names buckets."""
+MANY_REQUESTS = 16
+"""Parts that are fetched at a time from an address, where waiting costs no CPU."""
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Selectable:
+    """`clips` beside scores and the user's own columns of `inputs`, part by part."""
+
+    wide: Joined
+    users: dict[str, pa.DataType]
+    """The user's columns; one that bears the name of a score is not among them."""
+    pack: PackConfig | None = None
+    """How the set in question is packed: its buckets make the column `bucket`."""
+    made_by: dict[str, str] = field(default_factory=dict)
+    """Table -> hash of the configuration that made it."""
+
+    @property
+    def types(self) -> dict[str, pa.DataType]:
+        """Every column that a rule can name, by name."""
+        made = {BUCKET: pa.string()} if self.pack and self.pack.buckets else {}
+        return {name: self.wide.fields[name].type for name in self.wide.flat()} | self.users | made
+
+    def sources(self, columns: Iterable[str]) -> list[str]:
+        """The columns on disk that these are made of, each once."""
+        boxes = [name for name in CROP if name in self.wide.fields]
+        made = {BUCKET: ["num_frames", "duration_s", "width", "height", *boxes]} if self.pack else {}
+        return list(dict.fromkeys(source for name in columns for source in made.get(name, [name])))
+
+    def complete(self, rows: pa.Table, columns: Iterable[str]) -> pa.Table:
+        """Adds the bucket that each clip of this set is packed for, null where it fits none, if that is asked for."""
+        if self.pack is None or BUCKET not in columns:
+            return rows
+        clips = rows.select(self.sources([BUCKET])).to_pylist()
+        return rows.append_column(
+            BUCKET, pa.array([bucket_of(self.pack, clip)["bucket"] for clip in clips], pa.string())
+        )
+
+    def parts(self) -> list[str]:
+        """Parts of `clips`, sorted."""
+        return self.wide.parts()
+
+    def read(self, part: str, columns: Iterable[str]) -> pa.Table:
+        """These columns of one part, row by row what they say of its clips: each table's ids are compared.
+
+        Raises:
+            ValueError: a file is missing, damaged, or does not mirror `clips`; names the file.
+        """
+        columns = list(columns)
+        told = [name for name in self.sources(columns) if name in self.users]
+        known = [name for name in self.sources(columns) if name not in told]
+        wanted: dict[str, list[str]] = {"clips": []}
+        for name in dict.fromkeys([*known, *(["video_id"] if told else [LENGTH])]):
+            wanted.setdefault(self.wide.homes[name], []).append(name)
+        found = read_side_by_side(self.wide.corpus, part, wanted, self.made_by)
+        rows = pa.table(found, schema=pa.schema([self.wide.fields[name] for name in found]))
+        for name, values in self._of_files(part, rows, told).items():
+            rows = rows.append_column(name, values)
+        return self.complete(rows, columns)
+
+    def each(self, work: Callable[[str], Answer]) -> Iterator[Answer]:
+        """What the work on each part gives, in their order; several parts at a time."""
+        is_local = isinstance(self.wide.corpus.root, Path)
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if is_local else MANY_REQUESTS) as pool:
+            yield from pool.map(work, self.parts())
+
+    def _of_files(self, part: str, clips: pa.Table, columns: Sequence[str]) -> dict[str, pa.ChunkedArray]:
+        """What the user's table says of the file that each clip comes from."""
+        if not columns:
+            return {}
+        corpus = self.wide.corpus
+        files, videos = corpus.read("inputs", part), corpus.read("videos", part, ["video_id", "path"])
+        path = videos["path"].take(pc.index_in(clips["video_id"], value_set=videos["video_id"]))
+        place = pc.index_in(path, value_set=files["path"])
+        found = {name: files[name] if name in files.column_names else pa.nulls(len(files)) for name in columns}
+        return {name: values.cast(self.users[name]).take(place) for name, values in found.items()}
+
+
+def selectable(corpus: Corpus, scorers: Iterable[str], wanted: Iterable[str]) -> Selectable:
+    """The columns that rules over this corpus can name.
+
+    Args:
+        corpus: the tables.
+        scorers: names of the score tables.
+        wanted: columns that rules name; the user's are looked for where one of them is no other.
+
+    Raises:
+        ValueError: a score table has no part yet, or two tables hold columns of one name.
+    """
+    wide = join(corpus, [*scorers, "dedup"])
+    users = {} if wide.fields.keys() >= set(wanted) else user_columns(corpus)
+    made_by = makers(corpus, set(wide.homes.values()) - {"clips"})
+    return Selectable(wide, {name: dtype for name, dtype in users.items() if name not in wide.fields}, made_by=made_by)
+
+
+def declared(corpus: Corpus, config: CurateConfig, listed: pa.Table | None) -> dict[str, pa.DataType]:
+    """The columns that rules will be able to name once all jobs before `filter` have run.
+
+    Args:
+        corpus: as it stands.
+        config: its scorers say what they write.
+        listed: files that are about to be split; None for none.
+
+    Raises:
+        ValueError: as `user_columns`.
+    """
+    scores = [each for name, scorer in config.scorers.items() for each in score_schema(name, scorer)]
+    known = {each.name: each.type for each in [*CLIPS, *DEDUP, *scores] if not types.is_nested(each.type)}
+    known |= {BUCKET: pa.string()} if any(config.pack_of(name).buckets for name in config.sets) else {}
+    wanted = {column for rule_set in config.sets.values() for rule in rule_set.rules for column in columns_of(rule)}
+    users = {} if known.keys() >= wanted else user_columns(corpus)
+    new = extra_columns(listed.schema) if listed is not None else []
+    return {each.name: each.type for each in new} | users | known
+
+
+def user_columns(corpus: Corpus) -> dict[str, pa.DataType]:
+    """The columns that the user's tables brought along, with their types.
+
+    Raises:
+        ValueError: a column is of one type in one part and of another elsewhere.
+    """
+    found: dict[str, pa.DataType] = {}
+    for part in corpus.parts("inputs"):
+        with parquet_file(corpus.path("inputs", part)) as file:
+            schema = file.schema_arrow
+        for column in extra_columns(schema):
+            known = found.get(column.name, pa.null())
+            if types.is_null(known):
+                found[column.name] = column.type
+            elif not types.is_null(column.type) and column.type != known:
+                raise ValueError(
+                    f"{corpus.path('inputs', part)}: the column `{column.name}` that your table brought is "
+                    f"{column.type} there and {known} in parts before; name that of the newer files otherwise"
+                )
+    return found
+
+
+def extra_columns(schema: pa.Schema) -> list[pa.Field]:
+    """Columns of `inputs` that are not its own, and hold one value a file."""
+    return [each for each in schema if each.name not in INPUTS.names and not types.is_nested(each.type)]

@@ -1,0 +1,78 @@
+"""Thresholds found on one corpus and carried over to another, as SVD did from LVD-10M to all of LVD."""
+
+from dataclasses import dataclass
+
+from curation.bounds import Limits
+from curation.quantiles import population
+from curation.rule import Rule, stated
+from curation.rules import Kind
+from curation.selectable import Selectable
+from shards.places import Place, place, reaching
+from shards.store import read_json
+
+RECORD = "rules.json"
+"""Beside the verdicts of a set: what its rules were, what they resolved to and what they rejected."""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What the shares of a set resolved to elsewhere."""
+
+    source: Place
+    record: dict
+    """What stands there."""
+
+    def identity(self) -> dict:
+        """What a set that took these numbers remembers of them."""
+        return {"from": str(self.source), **{key: self.record.get(key) for key in ("config_hash", "kept_hash")}}
+
+    def limit(self, columns: Selectable, rule: Rule, kind: Kind) -> float | Limits:
+        """The number that a share of the same rule resolved to there.
+
+        Raises:
+            ValueError: there is none, for a group not either, or it was resolved from another share, for other clips.
+        """
+        reason = f"{rule.label}:{kind}"
+        known = {entry["reason"]: entry for entry in self.record["resolved"] if "share" in entry}
+        if reason not in known:
+            raise ValueError(f"{self.source} has no number for {reason}; it has {', '.join(known) or 'none'}")
+        said = {"share": getattr(rule, kind), "by": rule.by, "where": stated(rule.where) if rule.where else None}
+        for key, value in said.items():
+            if known[reason].get(key) != value:
+                raise ValueError(
+                    f"{self.source} has {reason} with {key}: {known[reason].get(key)}, and this set says {value}; "
+                    "say the same, or write the number as a bound of your own"
+                )
+        entry = known[reason]
+        limit = self._of_groups(columns, rule, entry["groups"]) if rule.by else entry["limit"]
+        if limit is None:
+            raise ValueError(f"{self.source} has no number for {reason}: no clip had a value there")
+        return limit
+
+    def _of_groups(self, columns: Selectable, rule: Rule, entries: list[dict]) -> Limits:
+        limits = Limits([entry["group"] for entry in entries], [entry["limit"] for entry in entries])
+        for group in population(columns, rule).groups or []:
+            if group not in limits.groups or limits.numbers[limits.groups.index(group)] is None:
+                raise ValueError(f"{self.source} has no number for the group {rule.by}={group!r} of `{rule.label}`")
+        return limits
+
+
+def read_thresholds(source: str, set_name: str) -> Thresholds:
+    """The resolved numbers of a set of another corpus.
+
+    Args:
+        source: folder of the corpus, whose set of the same name counts, or the `rules.json` of any set.
+        set_name: the set that takes them.
+
+    Raises:
+        ValueError: there are none; says where they were looked for.
+    """
+    where = place(source)
+    path = where if where.suffix == ".json" else where / "verdicts" / set_name / RECORD
+    with reaching(path):
+        if not path.exists():
+            raise ValueError(f"there is no {path}; filter that corpus first, or name the {RECORD} of another set")
+    record = read_json(path)
+    if "resolved" not in record:
+        raise ValueError(f"{path} holds no resolved thresholds; name the {RECORD} of a set's verdicts")
+    return Thresholds(path, record)

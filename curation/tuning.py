@@ -1,0 +1,110 @@
+"""The commands that look for thresholds: `filter`, which may only try, and `sweep`, which makes subsets to train on."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import yaml
+from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
+
+from curation.config import CurateConfig, RuleSet
+from curation.override import carry_over, override
+from curation.rule import stated
+from curation.sweep import FULL, RAW, SHARES, sweep_sets
+from curation.tables import Corpus
+from shards.places import Place
+
+if TYPE_CHECKING:
+    from curation.filter import Judged
+
+SWEEP = "sweep.yaml"
+
+
+def add_parsers(commands) -> None:
+    """Adds both to the commands."""
+    tried = ArgumentParser(exit_on_error=False, description="Filter anew, or only say what rules would reject.")
+    tried.add_argument("--config", action=ActionConfigFile, help="YAML; may be given again, the later one wins")
+    tried.add_argument("--set", action="append", type=str, help="<set>.<column>.<key>=<value>; may be given again")
+    tried.add_argument("--thresholds", type=str, help="corpus or rules.json whose numbers the shares of all sets take")
+    tried.add_argument("--dry-run", action="store_true", help="write nothing")
+    tried.add_class_arguments(CurateConfig)
+    commands.add_subcommand("filter", tried, help="apply the rules of sets, and say what each rejects")
+    sweep = ArgumentParser(exit_on_error=False, description="Write verdicts of subsets: of each score a share removed.")
+    sweep.add_argument("--config", action=ActionConfigFile, help="YAML; may be given again, the later one wins")
+    sweep.add_argument("--of", type=str, help="the set whose scores are swept; without it the first")
+    sweep.add_argument("--columns", type=list[str], default=[], help="scores, as [motion, 'text_area:top']")
+    sweep.add_argument("--shares", type=list[float], default=list(SHARES), help="what to remove of each, 0..1")
+    sweep.add_class_arguments(CurateConfig)
+    commands.add_subcommand("sweep", sweep, help="write subsets to choose thresholds by")
+
+
+def with_overrides(arguments: Sequence[str], parsed: Namespace, dumped: str) -> list[str]:
+    """The arguments, with the sets as `--set` and `--thresholds` change them said at the end.
+
+    Args:
+        arguments: what was parsed.
+        parsed: what it gave.
+        dumped: the same as YAML.
+
+    Raises:
+        ValueError: `--set` makes no sense.
+    """
+    options = parsed.get("filter")
+    if options is None or not (options.set or options.thresholds):
+        return list(arguments)
+    sets = override(yaml.safe_load(dumped)["filter"].get("sets") or {}, options.set or ())
+    sets = carry_over(sets, options.thresholds) if options.thresholds else sets
+    return [*arguments, f"--sets={json.dumps(sets)}"]
+
+
+def sweep(root: Place, options: Namespace, config: CurateConfig, remembered: str, say) -> None:
+    """Writes the verdicts of the subsets, and `sweep.yaml`, which packs them beside the sets that there are.
+
+    Args:
+        root: the corpus, held by this run.
+        options: `of`, `columns`, `shares`.
+        config: the configuration.
+        remembered: the same, as YAML.
+        say: tells a line.
+
+    Raises:
+        ValueError: there is no such set, or a score or share makes no sense.
+    """
+    from curation.filter import judge_sets
+    from curation.retention import amount
+    from curation.selectable import declared
+    from shards.store import atomic_path
+
+    name = options.of or next(iter(config.sets), None)
+    if name not in config.sets:
+        raise ValueError(f"--of {name}: there is no such set; there are {', '.join(config.sets) or 'none'}")
+    corpus = Corpus(root)
+    subsets = sweep_sets(config.sets[name], declared(corpus, config, None), options.columns, options.shares)
+    for subset, judged in judge_sets(corpus, replace(config, sets=subsets)).items():
+        kept = amount(judged.summary, ~judged.summary.having())
+        say(f"{subset}: keeps {kept}{_cut(judged) if subset not in (RAW, FULL) else ''}")
+    whole = yaml.safe_load(remembered)
+    whole["sets"] |= {subset: _plain(rule_set) for subset, rule_set in subsets.items()}
+    with atomic_path(root / SWEEP) as temporary:
+        temporary.write_text(yaml.safe_dump(whole, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    say(f"to pack them as well: make curate OUT={root} CONFIG={root / SWEEP} JOB=pack")
+
+
+def _cut(judged: "Judged") -> str:
+    """Where the only share of a subset cuts, and what ties kept from it."""
+    bound, rejected = judged.reasons.bounds[0], judged.summary.by_reason()
+    number = judged.summary.counts()["clips"] - rejected.get(f"{bound.rule.column}:null", {"clips": 0})["clips"]
+    if bound.limit is None or not number:
+        return ", for no clip has a value"
+    got, asked = rejected[bound.reason]["clips"], int(Fraction(str(bound.share)) * number)
+    return f", cut at {bound.limit:.4g}" + (f"; ties left {got} to remove of {asked}" if got < asked else "")
+
+
+def _plain(rule_set: RuleSet) -> dict:
+    """A rule set as YAML holds it."""
+    rules = [stated(rule) for rule in rule_set.rules]
+    return {"rules": rules, "duplicates": rule_set.duplicates, "pack": dict(rule_set.pack or {})} | (
+        {"thresholds": rule_set.thresholds} if rule_set.thresholds else {}
+    )

@@ -1,0 +1,113 @@
+"""The commands `filter` and `sweep`, over small tables written by hand."""
+
+import pytest
+import yaml
+from handmade import put_clips, put_scores
+
+from curation import dedup
+from curation.__main__ import main
+from curation.tables import Corpus
+from shards.store import read_json, write_json
+
+CONFIG = """
+scorers: {motion: {class_path: curation.scorers.motion.Motion}}
+sets:
+  hq: {rules: [{column: motion, min: 3}, {column: height, min: 100}]}
+  low: {rules: [{column: motion, drop_top: 0.5}]}
+"""
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    corpus = Corpus(tmp_path / "corpus")
+    put_scores(corpus, 0, "motion", put_clips(corpus, 0, 8), motion=[float(i) for i in range(8)])
+    dedup.run(corpus)
+    (corpus.root / "config.yaml").write_text(CONFIG)
+    return corpus
+
+
+def files(corpus):
+    return {path: path.stat().st_mtime_ns for path in corpus.root.rglob("*")}
+
+
+def run(corpus, *arguments):
+    return main([arguments[0], "--out", str(corpus.root), *arguments[1:]])
+
+
+def kept(corpus, name="hq"):
+    return [not reasons for reasons in corpus.read_all(f"verdicts/{name}")["rejected_by"].to_pylist()]
+
+
+def test_a_dry_run_says_what_would_come_out_and_writes_nothing(corpus, capsys):
+    before = files(corpus)
+    assert run(corpus, "filter", "--set", "hq.motion.min=6", "--set", "low.height.max=100", "--dry-run") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "filter hq: 8 clips (16.0 s)"
+    assert "motion min 6.0" in lines[2] and "6 (12.0 s)" in lines[2]
+    assert "  kept: 2 (4.0 s), 25.0% of the clips" in lines and "  kept: 0 (0.0 s), 0.0% of the clips" in lines
+    assert files(corpus) == before
+
+
+def test_without_it_the_rules_are_applied_and_remembered(corpus):
+    assert run(corpus, "filter", "--set", "hq.motion.min=6") == 0
+    assert kept(corpus) == [False] * 6 + [True] * 2
+    remembered = yaml.safe_load((corpus.root / "config.yaml").read_text())
+    assert remembered["sets"]["hq"]["rules"][0]["min"] == 6.0 and "set" not in remembered
+    assert remembered["sets"]["low"]["rules"][0]["drop_top"] == 0.5
+    assert run(corpus, "run", "--job", "filter") == 0
+    assert kept(corpus) == [False] * 6 + [True] * 2
+
+
+def test_thresholds_of_another_corpus(corpus, tmp_path, capsys):
+    record = {"resolved": [{"reason": "motion:drop_top", "limit": 1.0, "share": 0.5}]}
+    write_json(tmp_path / "other/verdicts/low/rules.json", record)
+    assert run(corpus, "filter", "--thresholds", str(tmp_path / "other")) == 0
+    assert kept(corpus, "low") == [True] * 2 + [False] * 6 and kept(corpus) == [False] * 3 + [True] * 5
+    assert "motion drop_top 0.5 (1)" in capsys.readouterr().out
+    write_json(tmp_path / "other/verdicts/low/rules.json", {"resolved": []})
+    assert run(corpus, "filter", "--thresholds", str(tmp_path / "other")) == 1
+    assert "has no number for motion:drop_top; it has none" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("hq.motoin.min=1", "rule on `motoin`: no such column; there are motion"),
+        ("hq.motion.minimum=1", "minimum"),
+        ("hq.motion.min=much", "much"),
+        ("best.motion.min=1", "there is no set `best`; there are hq, low"),
+    ],
+)
+def test_a_wrong_assignment_is_told_in_one_line_before_anything_is_written(corpus, capsys, assignment, words):
+    before = files(corpus)
+    assert run(corpus, "filter", "--set", assignment) != 0
+    assert words in capsys.readouterr().err
+    assert {path: files(corpus)[path] for path in before if path.is_file()} == {
+        p: t for p, t in before.items() if p.is_file()
+    }
+    assert not corpus.folder("verdicts").exists()
+
+
+def test_a_sweep_writes_subsets_and_a_configuration_that_packs_them(corpus, capsys):
+    assert run(corpus, "sweep", "--of", "low", "--shares", "[0.25]") == 0
+    assert kept(corpus, "sweep_raw") == [True] * 8
+    assert kept(corpus, "sweep_full") == [True] * 4 + [False] * 4
+    assert kept(corpus, "sweep_motion_top_25") == [True] * 6 + [False] * 2
+    assert read_json(corpus.folder("verdicts/sweep_motion_top_25") / "rules.json")["resolved"][0]["limit"] == 5.0
+    assert "sweep_motion_top_25: keeps 6 (12.0 s), cut at 5" in capsys.readouterr().out
+    assert (corpus.root / "config.yaml").read_text() == CONFIG
+    swept = corpus.root / "sweep.yaml"
+    assert main(["run", "--config", str(swept), "--out", str(corpus.root), "--job", "filter"]) == 0
+    assert kept(corpus, "sweep_motion_top_25") == [True] * 6 + [False] * 2 and kept(corpus) == [False] * 3 + [True] * 5
+
+
+def test_a_sweep_tells_where_ties_keep_a_share_from_going(corpus, capsys):
+    assert run(corpus, "sweep", "--of", "hq", "--columns", "[height]", "--shares", "[0.5]") == 0
+    assert "sweep_height_bottom_50: keeps 8 (16.0 s), cut at 360; ties left 0 to remove of 4" in capsys.readouterr().out
+
+
+def test_scores_of_another_configuration_are_refused_but_missing_weights_are_not(corpus, capsys):
+    write_json(corpus.folder("scores/motion") / "config.json", {"config": {"flow": "dis"}, "hash": "then"})
+    assert run(corpus, "filter", "--dry-run") == 1
+    words = capsys.readouterr().err
+    assert "scores/motion was made with another configuration" in words and "FORCE=score" in words
