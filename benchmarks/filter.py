@@ -5,6 +5,8 @@ clips (900 videos at SVD's 11 clips a video). Eight rules over all five tables, 
 DuckDB scans the columns that the rules name, ids, lengths and duplicates, once. Both in processes of their own, in
 turn, from the page cache; imports apart; the best of some rounds counts, and the peak memory of ours.
 """
+# pyarrow.compute makes its functions while it is imported, unseen by pyright:
+# pyright: reportAttributeAccessIssue=false
 
 import argparse
 import json
