@@ -12,12 +12,10 @@ from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 from curation.config import CurateConfig, RuleSet
 from curation.override import carry_over, override
 from curation.rule import stated
-from curation.sweep import FULL, RAW, SHARES, sweep_sets
-from curation.tables import Corpus
-from shards.places import Place
 
 if TYPE_CHECKING:
     from curation.filter import Judged
+    from shards.places import Place
 
 SWEEP = "sweep.yaml"
 
@@ -35,7 +33,7 @@ def add_parsers(commands) -> None:
     sweep.add_argument("--config", action=ActionConfigFile, help="YAML; may be given again, the later one wins")
     sweep.add_argument("--of", type=str, help="the set whose scores are swept; without it the first")
     sweep.add_argument("--columns", type=list[str], default=[], help="scores, as [motion, 'text_area:top']")
-    sweep.add_argument("--shares", type=list[float], default=list(SHARES), help="what to remove of each, 0..1")
+    sweep.add_argument("--shares", type=list[float], help="what to remove of each; 0.125, 0.25, 0.5")
     sweep.add_class_arguments(CurateConfig)
     commands.add_subcommand("sweep", sweep, help="write subsets to choose thresholds by")
 
@@ -59,7 +57,7 @@ def with_overrides(arguments: Sequence[str], parsed: Namespace, dumped: str) -> 
     return [*arguments, f"--sets={json.dumps(sets)}"]
 
 
-def sweep(root: Place, options: Namespace, config: CurateConfig, remembered: str, say) -> None:
+def sweep(root: "Place", options: Namespace, config: CurateConfig, remembered: str, say) -> None:
     """Writes the verdicts of the subsets, and `sweep.yaml`, which packs them beside the sets that there are.
 
     Args:
@@ -75,13 +73,16 @@ def sweep(root: Place, options: Namespace, config: CurateConfig, remembered: str
     from curation.filter import judge_sets
     from curation.retention import amount
     from curation.selectable import declared
+    from curation.sweep import FULL, RAW, SHARES, sweep_sets
+    from curation.tables import Corpus
     from shards.store import atomic_path
 
     name = options.of or next(iter(config.sets), None)
     if name not in config.sets:
         raise ValueError(f"--of {name}: there is no such set; there are {', '.join(config.sets) or 'none'}")
     corpus = Corpus(root)
-    subsets = sweep_sets(config.sets[name], declared(corpus, config, None), options.columns, options.shares)
+    shares = options.shares or SHARES
+    subsets = sweep_sets(config.sets[name], declared(corpus, config, None), options.columns, shares)
     for subset, judged in judge_sets(corpus, replace(config, sets=subsets)).items():
         kept = amount(judged.summary, ~judged.summary.having())
         say(f"{subset}: keeps {kept}{_cut(judged) if subset not in (RAW, FULL) else ''}")
