@@ -1,5 +1,6 @@
 """What made a corpus: its configuration, that of each table by its hash, and the versions of libraries."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from shards.store import read_json
 
 MAX_CHARACTERS = 200_000
 """Of the configuration, in the page."""
+SECRET = re.compile(r"://[^/@\s]+@")
+"""A user and maybe a key in an address: a page may be handed on."""
 LEFT_OUT = ("out", "engine", "workers", "report")
 """Keys that say where and how it ran, not what came out: pages of equal tables are equal."""
 
@@ -49,7 +52,7 @@ def made_by(corpus: Corpus, rules: dict[str, dict], scorers: Iterable[str]) -> M
 
 def _plain(config: str) -> str:
     kept = {key: value for key, value in (yaml.safe_load(config) or {}).items() if key not in LEFT_OUT}
-    return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=1000)
+    return SECRET.sub("://…@", yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=1000))
 
 
 def _existing(corpus: Corpus, name: str):

@@ -31,6 +31,8 @@ NAME = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_CORRELATED = 24
 STRONG = 12
+MOST_SETS, MOST_CHARTS = 8, 240
+"""A histogram is drawn of each score in each set, so these bound the page."""
 
 
 def write_report(corpus: Corpus, config: CurateConfig, sums: Sequence[Sum]) -> Place:
@@ -47,10 +49,12 @@ def write_report(corpus: Corpus, config: CurateConfig, sums: Sequence[Sum]) -> P
     Raises:
         ValueError: a table cannot be read; names the file.
     """
-    rules = {} if broken(sums) else read_rules(corpus, [s for s in config.sets if corpus.parts(f"verdicts/{s}")])
+    judged = [] if broken(sums) else [name for name in config.sets if corpus.parts(f"verdicts/{name}")]
+    rules = read_rules(corpus, judged[:MOST_SETS])
     told: dict[str, Any] = {
         "sums": sums,
         "rules": rules,
+        "sets_unshown": judged[MOST_SETS:],
         "steps": {name: steps(sums, name) for name in rules} or {"": steps(sums, None)},
         "timelines": timelines(corpus, list(rules)),
         "made": made_by(corpus, rules, config.scorers),
@@ -89,9 +93,10 @@ def _existing(corpus: Corpus, name: str) -> Place | None:
 
 def _of_clips(corpus: Corpus, clips: pq.ParquetFile, bins: list[dict], rules: dict[str, dict]) -> dict[str, Any]:
     columns = score_columns(clips.schema_arrow)
+    bins = [row for row in bins if not rules or row["rule_set"] in rules]
     drawn = lines(rules, columns)
     in_order = sorted(columns, key=lambda name: all(line.column != name for line in drawn))
-    shown = in_order[:MOST_SCORES]
+    shown = in_order[: min(MOST_SCORES, MOST_CHARTS // max(1, len(rules)))]
     spread = spreads(clips, shown)
     varied = [name for name in shown if spread[name].high > spread[name].low]
     shown = [name for name in shown if name in varied or any(line.column == name for line in drawn)]

@@ -14,7 +14,7 @@ from curation.tables import Corpus
 BOX_PX = (208, 156)
 """A picture fits into it; pages show it at half of that on fine screens."""
 QUALITY = 55
-MAX_BYTES = 10 * 2**20
+MAX_BYTES = 8 * 2**20
 """Of all pictures of a page, encoded; past that there are none."""
 
 

@@ -38,6 +38,7 @@ class Timeline:
     path: str
     duration_s: float
     num_clips: int
+    num_cuts: int
     cuts: list[float]
     """In percent."""
     transitions: list[Span]
@@ -69,6 +70,7 @@ def _timeline(corpus: Corpus, part: str, video_id: str, sets: Sequence[str]) -> 
         video["path"] or "",
         video["duration_s"],
         len(clips),
+        len(video["cuts_pts"] or []),
         [(pts - first) * scale for pts in (video["cuts_pts"] or [])[:MAX_SPANS]],
         [_span(s, first, scale) for s in (video["transitions_pts"] or [])[:MAX_SPANS]],
         [_span(clip, first, scale, sets) for clip in clips[:MAX_SPANS]],

@@ -2,10 +2,12 @@
 const all = (selector) => Array.from(document.querySelectorAll(selector));
 
 // The corpus is called as its folder; the file itself does not know where it lies.
-const place = decodeURIComponent(location.pathname).match(/([^/]+)\/stats\/report\.html$/);
+const place = location.pathname.match(/([^/]+)\/stats\/report\.html$/);
 if (place) {
-  document.getElementById("name").textContent = place[1];
-  document.title = place[1] + " · Rushes";
+  let name = place[1];
+  try { name = decodeURIComponent(name); } catch { /* a lone % is no escape */ }
+  document.getElementById("name").textContent = name;
+  document.title = name + " · Rushes";
 }
 
 // What is said of one rule set is shown while that set is chosen.

@@ -8,6 +8,7 @@ from handmade import clip_ids, put_verdicts
 from PIL import Image
 from reportable import HOSTILE, put_corpus, report
 
+import curation.report.page as page_module
 from curation.config import CurateConfig
 from curation.report import pictures
 from shards.store import remove_folder
@@ -160,3 +161,20 @@ def test_an_empty_corpus(tmp_path):
     for table in ("inputs", "videos", "clips", "scores", "verdicts", "proxies"):
         remove_folder(corpus.folder(table))
     assert "No job has run yet" in Page(report(corpus, CurateConfig())).text
+
+
+def test_many_sets_and_scores_stay_within_bounds(tmp_path, monkeypatch):
+    whole = Page(report(put_corpus(tmp_path / "whole")))
+    monkeypatch.setattr(page_module, "MOST_SETS", 1)
+    one_set = Page(report(put_corpus(tmp_path / "one set")))
+    assert "Not on this page: hq;" in one_set.text and "hq rejects" not in one_set.text
+    assert whole.tags.count("svg") - 1 == 2 * (one_set.tags.count("svg") - 1) > 2  # one is the correlation
+    monkeypatch.setattr(page_module, "MOST_CHARTS", 1)
+    assert Page(report(put_corpus(tmp_path / "one chart"))).tags.count("svg") == 1
+
+
+def test_a_key_in_an_address_is_not_handed_on(tmp_path):
+    corpus = put_corpus(tmp_path / "films")
+    (corpus.root / "config.yaml").write_text("videos: s3://key:secret@store/films")
+    page = Page(report(corpus))
+    assert "videos: s3://…@store/films" in page.text and "secret" not in page.html
