@@ -109,6 +109,7 @@ def judge_sets(corpus: Corpus, config: CurateConfig, write: bool = True) -> dict
 def _prepare(columns: Selectable, config: CurateConfig, name: str, is_blocking: bool) -> Judged:
     """Checks a set and resolves its shares."""
     rule_set, columns = config.sets[name], replace(columns, pack=config.pack_of(name))
+    columns.refuse_two_buckets(name, [column for rule in rule_set.rules for column in columns_of(rule)])
     check(name, rule_set, columns.types)
     thresholds = read_thresholds(rule_set.thresholds, name) if rule_set.thresholds else None
     resolve = resolver(columns)
