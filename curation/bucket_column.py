@@ -1,4 +1,4 @@
-"""The bucket of many clips at a time, where `pack_plan.bucket_of` looks at one: for rules, which speak of all of them."""
+"""The bucket of many clips at a time, where `pack_plan.bucket_of` looks at one: rules speak of all of them."""
 
 import numpy as np
 import pyarrow as pa

@@ -53,7 +53,7 @@ def test_without_buckets_a_column_of_that_name_is_one_like_any_other(tmp_path):
     sets = {"hq": RuleSet([Rule("bucket", equals="a")])}
     filter.run(corpus, CurateConfig(scorers={"motion": None}, sets=sets))
     assert corpus.read_all("verdicts/hq")["rejected_by"].to_pylist() == [[], ["bucket:equals"]]
-    with pytest.raises(ValueError, match="sets.hq: a rule names `bucket`, .* column of scores/motion as well; rename"):
+    with pytest.raises(ValueError, match=r"sets.hq: a rule names `bucket`, .* column of scores/motion as well; rename"):
         filter.run(corpus, CurateConfig(scorers={"motion": None}, sets=sets, pack=PACK))
 
 
@@ -63,6 +63,6 @@ def test_of_the_users_table_it_is_told_before_any_work(tmp_path):
     listed = pa.table({"path": ["/a"], "bucket": [3]})
     sets = {"hq": RuleSet([Rule("bucket", max=3)])}
     assert declared(corpus, CurateConfig(scorers={}, sets=sets), listed)["bucket"] == pa.int64()
-    with pytest.raises(ValueError, match="sets.hq: a rule names `bucket`"):
+    with pytest.raises(ValueError, match=r"sets.hq: a rule names `bucket`"):
         declared(corpus, CurateConfig(scorers={}, sets=sets, pack=PACK), listed)
     assert apply(corpus, Rule("flow", min=0)) == [[]]
