@@ -75,7 +75,8 @@ class Bound:
         if self.limit is None:
             return np.zeros(len(values), bool)
         limit = self.limit.of(rows[self.rule.by], values.dtype) if isinstance(self.limit, Limits) else self.limit
-        return values < limit if self.kind in ("min", "drop_bottom") else values > limit
+        with np.errstate(over="ignore"):  # a limit beyond what the column can hold
+            return values < limit if self.kind in ("min", "drop_bottom") else values > limit
 
 
 Resolve = Callable[[Rule, Kind], float | Limits | None]

@@ -89,7 +89,7 @@ def _existing(corpus: Corpus, name: str) -> Place | None:
 
 def _of_clips(corpus: Corpus, clips: pq.ParquetFile, bins: list[dict], rules: dict[str, dict]) -> dict[str, Any]:
     columns = score_columns(clips.schema_arrow)
-    drawn = lines(rules, columns)
+    drawn = lines(rules, {name: clips.schema_arrow.field(name).type for name in columns})
     in_order = sorted(columns, key=lambda name: all(line.column != name for line in drawn))
     shown = in_order[:MOST_SCORES]
     spread = spreads(clips, shown)
