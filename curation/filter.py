@@ -200,7 +200,8 @@ def _record(judged: Judged, entries: frozenset[str]) -> dict:
     rule_set, reasons, summary = judged.rule_set, judged.reasons, judged.summary
     rules = [stated(rule) for rule in rule_set.rules]
     carried = judged.thresholds.identity() if judged.thresholds else None
-    resolved = {bound.reason: bound.record() for bound in reasons.bounds if bound.kind not in ("null", "is_null")}
+    drawn = [bound for bound in reasons.bounds if bound.kind not in ("null", "is_null")]
+    resolved = {bound.reason: bound.record(judged.columns.makers_of(columns_of(bound.rule))) for bound in drawn}
     kept = np.packbits(~judged.bits.any(axis=1))
     return {
         "rules": rules,

@@ -80,6 +80,11 @@ class Selectable:
         if home and self.is_bucketed and BUCKET in columns:
             raise ValueError(_two_buckets(name, home))
 
+    def makers_of(self, columns: Iterable[str]) -> dict[str, str]:
+        """Column -> hash of the configuration that made its table, weights included; of scores that remember one."""
+        homes = {name: self.wide.homes.get(name, "") for name in columns}
+        return {name: self.made_by[home] for name, home in homes.items() if home in self.made_by}
+
     def parts(self) -> list[str]:
         """Parts of `clips`, sorted."""
         return self.wide.parts()

@@ -151,7 +151,15 @@ def test_groups_have_numbers_of_their_own_and_clips_without_a_group_share_one(tm
     assert [bool(found) for found in reasons] == [True, True, False, False, True, True, False, False, False]
     (told,) = read_json(tmp_path / "verdicts/hq/rules.json")["resolved"]
     groups = [{"group": g, "limit": v} for g, v in (("web", 3.0), ("films", 30.0), (None, 5.0))]
-    assert told == {"reason": "flow:drop_bottom", "limit": None, "share": 0.5, "by": "source", "groups": groups}
+    assert told == {
+        "reason": "flow:drop_bottom",
+        "column": "flow",
+        "made_by": {},
+        "limit": None,
+        "share": 0.5,
+        "by": "source",
+        "groups": groups,
+    }
 
 
 def test_clips_of_a_bucket_are_a_group(tmp_path):
@@ -187,6 +195,9 @@ def test_names_tell_rules_on_one_column_apart(tmp_path):
         (Rule("label", equals=[]), "equals names no value"),
         (Rule("label", min=3), "min is for numbers, and `label` is string; there are .*flow"),
         (Rule("flow", min=3, is_null=True), "`is_null: true` wants no value"),
+        (Rule("flow", min=math.inf), "a bound is infinite"),
+        (Rule("flow", min=1, where=Condition("area", max=-math.inf)), "`where`: a bound is infinite"),
+        (Rule("flow", equals=math.inf), "equals inf is no number"),
         (Rule("flow", is_null=False, if_null="keep"), "`is_null: false` rejects what `if_null: keep` keeps"),
         (Rule("flow", min=3, by="source"), "by: is for shares"),
         (
