@@ -11,7 +11,7 @@ import pyarrow as pa
 from curation.bounds import Limits, Resolve, holds, numbers
 from curation.rule import Rule
 from curation.rules import Kind, columns_of
-from curation.selectable import Selectable
+from curation.selectable import BUCKET, Selectable
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,17 @@ def population(columns: Selectable, rule: Rule) -> Population:
     return Population(values[order], list(groups), np.cumsum(np.bincount(codes, minlength=len(groups))))
 
 
-def resolver(columns: Selectable) -> Resolve:
-    """Resolves shares one after the other; a population that two of them share in a row is read once."""
-    last: dict[str, Population] = {}
+def resolver(columns: Selectable, last: dict[str, Population]) -> Resolve:
+    """Resolves shares one after the other; a population that two of them share in a row is read once.
+
+    Args:
+        columns: of the set.
+        last: the population that was read last, kept from one set of a corpus to the next.
+    """
 
     def resolve(rule: Rule, kind: Kind) -> float | Limits | None:
-        key = repr((rule.column, rule.where, rule.by))
+        wanted = columns_of(rule)
+        key = repr((wanted, rule.where, rule.by, columns.pack if BUCKET in wanted else None))
         if key not in last:
             last.clear()
             last[key] = population(columns, rule)
