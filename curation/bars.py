@@ -16,11 +16,14 @@ def crop_of(scores: dict[str, float]) -> Crop | None:
     missing = [name for name in CROP if name not in scores]
     if missing:
         raise VideoError(f"its black bars are not known: no score {', '.join(missing)}")
-    left, top, right, bottom = (scores[name] for name in CROP)
-    starts = [side + MIXED_LINE * (side > 0) for side in (left, top)]
-    ends = [side - MIXED_LINE * (side < 1) for side in (right, bottom)]
-    crop = Crop(*starts, *ends)
+    crop = inside(*(scores[name] for name in CROP))
     return None if crop == Crop(0, 0, 1, 1) else crop
+
+
+def inside(left, top, right, bottom) -> Crop:
+    """What is inside bars at these shares of the sides, less a line at each; of (clips,) shares, (clips,) of each."""
+    starts = [side + MIXED_LINE * (side > 0) for side in (left, top)]
+    return Crop(*starts, *(side - MIXED_LINE * (side < 1) for side in (right, bottom)))
 
 
 def crop_known(scores: dict[str, float | None]) -> Crop | None:

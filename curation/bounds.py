@@ -2,7 +2,8 @@
 # pyarrow.compute makes its functions while it is imported, unseen by pyright:
 # pyright: reportAttributeAccessIssue=false
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,15 +52,19 @@ class Bound:
         failed = self._fails(rows)
         return failed & holds(self.rule.where, rows) if self.rule.where else failed
 
-    def record(self) -> dict:
-        """What `rules.json` says: the reason, its number (or one for each group), and what that was resolved from."""
-        told = {"reason": self.reason, "limit": self.limit}
+    def record(self, made_by: Mapping[str, str]) -> dict:
+        """What `rules.json` says: the reason, its number (or one for each group), and what that was resolved from.
+
+        Args:
+            made_by: column that the rule reads -> hash of the configuration that made it; told of a share.
+        """
+        told = {"reason": self.reason, "column": self.rule.column, "limit": _as_json(self.limit)}
         if isinstance(self.limit, Limits):
             groups = zip(self.limit.groups, self.limit.numbers, strict=True)
-            told |= {"limit": None, "groups": [{"group": group, "limit": number} for group, number in groups]}
+            told |= {"groups": [{"group": group, "limit": _as_json(number)} for group, number in groups]}
         elif self.kind == "equals":
             told |= {"limit": None, "equals": listed(self.limit)}
-        told |= {"share": self.share} if self.share is not None else {}
+        told |= {"share": self.share, "made_by": dict(made_by)} if self.share is not None else {}
         told |= {"by": self.rule.by} if self.share is not None and self.rule.by else {}
         return told | ({"where": stated(self.rule.where)} if self.rule.where else {})
 
@@ -75,7 +80,15 @@ class Bound:
         if self.limit is None:
             return np.zeros(len(values), bool)
         limit = self.limit.of(rows[self.rule.by], values.dtype) if isinstance(self.limit, Limits) else self.limit
-        return values < limit if self.kind in ("min", "drop_bottom") else values > limit
+        with np.errstate(over="ignore"):  # a limit beyond what the column can hold
+            return values < limit if self.kind in ("min", "drop_bottom") else values > limit
+
+
+def _as_json(limit: Any) -> Any:
+    """As it is, but for what JSON has no number: the text `Infinity` or `-Infinity`, which `float` reads."""
+    if isinstance(limit, float) and math.isinf(limit):
+        return "Infinity" if limit > 0 else "-Infinity"
+    return None if isinstance(limit, Limits) else limit
 
 
 Resolve = Callable[[Rule, Kind], float | Limits | None]

@@ -4,8 +4,6 @@ A rule becomes bounds, each with its own reason; a clip fails a bound or it does
 one on the block list. Only the choice among duplicates looks at the other reasons, so it comes last.
 """
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 
@@ -13,15 +11,15 @@ import numpy as np
 import pyarrow as pa
 
 from curation.block import blocked_videos, digest, is_blocked, read_block_list
-from curation.bounds import bounds_of, holds, is_missing
+from curation.bounds import bounds_of
 from curation.config import CurateConfig, RuleSet
 from curation.dedup import spare_rows
 from curation.engine import Counts
 from curation.guard import config_hash
 from curation.joined import KEY
 from curation.judge import Reasons, Summary, sum_up
-from curation.loud import tell_kept, tell_missing
-from curation.quantiles import resolver
+from curation.loud import count_spoken, tell_kept, tell_missing
+from curation.quantiles import Population, resolver
 from curation.rule import stated
 from curation.rules import check, columns_of
 from curation.selectable import LENGTH, Selectable, selectable
@@ -63,13 +61,15 @@ class Judged:
 
 @dataclass(frozen=True)
 class _Found:
-    """What was found in one part for one set."""
+    """What was found in one part."""
 
-    bits: np.ndarray
-    members: pa.Table
-    """Clips that have duplicates: `group`, `rank`, and `row` in the part."""
-    missing: Counter[str]
-    met: Counter[str]
+    clips: int
+    bits: list[np.ndarray]
+    """For each set."""
+    spoken: list[np.ndarray]
+    """For each set what `count_spoken` says."""
+    members: dict[str, pa.Table]
+    """Kind of duplicates -> clips that have some: `group`, `rank`, and `row` in the part."""
 
 
 def run(corpus: Corpus, config: CurateConfig) -> dict[str, Counts]:
@@ -96,7 +96,7 @@ def judge_sets(corpus: Corpus, config: CurateConfig, write: bool = True) -> dict
     rules = [rule for rule_set in config.sets.values() for rule in rule_set.rules]
     columns = selectable(corpus, config.scorers, [column for rule in rules for column in columns_of(rule)])
     entries = read_block_list(config.block_list)
-    sets = [_prepare(columns, config, name, bool(entries)) for name in config.sets]
+    sets = _prepare_all(columns, config, bool(entries))
     _judge(columns, sets, entries)
     for judged in sets:
         _tell_parts(judged, write)
@@ -106,12 +106,20 @@ def judge_sets(corpus: Corpus, config: CurateConfig, write: bool = True) -> dict
     return {judged.name: judged for judged in sets}
 
 
-def _prepare(columns: Selectable, config: CurateConfig, name: str, is_blocking: bool) -> Judged:
+def _prepare_all(columns: Selectable, config: CurateConfig, is_blocking: bool) -> list[Judged]:
+    last: dict[str, Population] = {}
+    return [_prepare(columns, config, name, is_blocking, last) for name in config.sets]
+
+
+def _prepare(
+    columns: Selectable, config: CurateConfig, name: str, is_blocking: bool, last: dict[str, Population]
+) -> Judged:
     """Checks a set and resolves its shares."""
     rule_set, columns = config.sets[name], replace(columns, pack=config.pack_of(name))
+    columns.refuse_two_buckets(name, [column for rule in rule_set.rules for column in columns_of(rule)])
     check(name, rule_set, columns.types)
     thresholds = read_thresholds(rule_set.thresholds, name) if rule_set.thresholds else None
-    resolve = resolver(columns)
+    resolve = resolver(columns, last)
     if thresholds:
         resolve = lambda rule, kind: thresholds.limit(columns, rule, kind)  # noqa: E731
     try:
@@ -123,55 +131,59 @@ def _prepare(columns: Selectable, config: CurateConfig, name: str, is_blocking: 
 
 def _judge(columns: Selectable, sets: list[Judged], entries: frozenset[str]) -> None:
     """Fills in what is said of every clip, reading each part once for all sets."""
+    kinds = {judged.kind: judged.duplicate_columns() for judged in sets if judged.kind}
     used = [column for judged in sets for column in judged.columns.sources(judged.used())]
-    used += [column for judged in sets for column in judged.duplicate_columns()]
+    used += [column for names in kinds.values() for column in names]
     videos = blocked_videos(columns.wide.corpus, entries)
 
-    def of_part(part: str) -> list[_Found]:
+    def of_part(part: str) -> _Found:
         rows = columns.read(part, [*used, *([KEY, "video_id"] if entries else [])])
         blocked = is_blocked(rows, entries, videos).to_numpy() if entries else None
-        return [_judge_part(judged, rows, blocked) for judged in sets]
+        told = [_judge_part(judged, rows, blocked) for judged in sets]
+        members = {kind: _members(rows, names) for kind, names in kinds.items()}
+        return _Found(len(rows), [bits for bits, _ in told], [spoken for _, spoken in told], members)
 
-    found = list(columns.each(of_part))
-    for place, judged in enumerate(sets):
-        parts = [of_sets[place] for of_sets in found]
-        judged.bits = np.concatenate(
-            [np.zeros((0, judged.reasons.num_bytes), np.uint8), *(part.bits for part in parts)]
-        )
-        judged.part_sizes = [len(part.bits) for part in parts]
-        _choose_duplicates(judged, parts)
-        missing, met = _sum(part.missing for part in parts), _sum(part.met for part in parts)
-        tell_missing(judged.name, missing, met, len(judged.bits))
+    bits = [[np.zeros((0, judged.reasons.num_bytes), np.uint8)] for judged in sets]
+    spoken = [np.zeros((len(judged.rule_set.rules), 2), np.int64) for judged in sets]
+    members: dict[str, list[pa.Table]] = {kind: [] for kind in kinds}
+    sizes, start = [], 0
+    for found in columns.each(of_part):
+        for kind, table in found.members.items():
+            members[kind].append(_counted_from(start, table))
+        for place in range(len(sets)):
+            bits[place].append(found.bits[place])
+            spoken[place] += found.spoken[place]
+        sizes.append(found.clips)
+        start += found.clips
+    for judged, told in zip(sets, spoken, strict=True):
+        judged.bits, judged.part_sizes = np.concatenate(bits.pop(0)), sizes  # of one set at a time there are two
+        if judged.kind and sizes:
+            _choose_duplicates(judged, pa.concat_tables(members[judged.kind]))
+        tell_missing(judged.name, judged.rule_set.rules, told, len(judged.bits))
 
 
-def _judge_part(judged: Judged, rows: pa.Table, blocked: np.ndarray | None) -> _Found:
-    rules, names = judged.rule_set.rules, judged.duplicate_columns()
+def _judge_part(judged: Judged, rows: pa.Table, blocked: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     rows = judged.columns.complete(rows, judged.used())
-    missing = {name: np.count_nonzero(is_missing(rows[name])) for name in {rule.column for rule in rules}}
-    met = {rule.label: np.count_nonzero(holds(rule.where, rows)) for rule in rules if rule.where}
-    members = rows.select(list(names)).rename_columns(list(names.values()))
-    members = members.append_column("row", pa.array(np.arange(len(rows))))
-    members = members.filter(members["group"].is_valid()) if names else members.slice(0, 0)
-    return _Found(judged.reasons.judge(rows, blocked), members, Counter(missing), Counter(met))
+    return judged.reasons.judge(rows, blocked), count_spoken(judged.rule_set.rules, rows)
 
 
-def _sum(counters: Iterable[Counter[str]]) -> Counter[str]:
-    total: Counter[str] = Counter()
-    for counter in counters:
-        total.update(counter)  # `+` would leave out what is zero
-    return total
+def _members(rows: pa.Table, names: dict[str, str]) -> pa.Table:
+    """Clips that have duplicates in one sense."""
+    found = rows.select(list(names)).rename_columns(list(names.values()))
+    found = found.append_column("row", pa.array(np.arange(len(rows))))
+    return found.filter(found["group"].is_valid())
 
 
-def _choose_duplicates(judged: Judged, parts: list[_Found]) -> None:
+def _counted_from(start: int, members: pa.Table) -> pa.Table:
+    """With rows of the corpus in place of those of the part."""
+    return members.drop_columns("row").append_column("row", pa.array(members["row"].to_numpy() + start))
+
+
+def _choose_duplicates(judged: Judged, members: pa.Table) -> None:
     """Rejects the spare clips among those that have duplicates in the sense of the set."""
-    starts = np.cumsum([0, *(len(part.bits) for part in parts)])
-    rows = [start + part.members["row"].to_numpy() for start, part in zip(starts, parts, strict=False)]
-    if not sum(map(len, rows)):
-        return
-    members = pa.concat_tables([part.members.drop_columns("row") for part in parts])
-    members = members.append_column("row", pa.array(np.concatenate(rows)))
-    passed = ~judged.bits[members["row"].to_numpy()].any(axis=1)
-    judged.reasons.add_duplicates(judged.bits, spare_rows(members.append_column("passed", pa.array(passed))))
+    if len(members):
+        passed = ~judged.bits[members["row"].to_numpy()].any(axis=1)
+        judged.reasons.add_duplicates(judged.bits, spare_rows(members.append_column("passed", pa.array(passed))))
 
 
 def _tell_parts(judged: Judged, write: bool) -> None:
@@ -199,7 +211,8 @@ def _record(judged: Judged, entries: frozenset[str]) -> dict:
     rule_set, reasons, summary = judged.rule_set, judged.reasons, judged.summary
     rules = [stated(rule) for rule in rule_set.rules]
     carried = judged.thresholds.identity() if judged.thresholds else None
-    resolved = {bound.reason: bound.record() for bound in reasons.bounds if bound.kind not in ("null", "is_null")}
+    drawn = [bound for bound in reasons.bounds if bound.kind not in ("null", "is_null")]
+    resolved = {bound.reason: bound.record(judged.columns.makers_of(columns_of(bound.rule))) for bound in drawn}
     kept = np.packbits(~judged.bits.any(axis=1))
     return {
         "rules": rules,

@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
-from curation.config import LimitsConfig, RuleSet, SplitConfig
+from curation.config import LimitsConfig, SplitConfig
 from curation.scorer import Resources, Scorer
 from curation.splitter import Splitter
 from curation.tables import Corpus
@@ -20,8 +20,6 @@ LEFT_OUT: dict[type, set[str]] = {
     # These change how long it takes, not what comes out.
     LimitsConfig: {"wall_s", "silence_s", "memory_bytes", "attempts"},
     SplitConfig: {"gpu_share"},
-    # How a set is packed changes no verdict; `pack.describe` tells of it.
-    RuleSet: {"pack"},
 }
 LOCAL_PREFIX = "local-dir:"
 WEIGHTS = "content of weights"

@@ -1,12 +1,15 @@
 """What a set's author would want to be told: rules that keep nothing, speak of nothing, or read what is missing."""
 
 import logging
-from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
 
+from curation.bounds import holds, is_missing
 from curation.config import RuleSet
 from curation.judge import Summary
+from curation.rule import Rule
 from curation.rules import KEYS
 
 logger = logging.getLogger(__name__)
@@ -14,21 +17,33 @@ logger = logging.getLogger(__name__)
 MANY_NULLS = 0.5
 
 
-def tell_missing(name: str, missing: Counter[str], met: Counter[str], clips: int) -> None:
-    """Warns of what is missing for most clips.
+def count_spoken(rules: Sequence[Rule], rows: pa.Table) -> np.ndarray:
+    """Of each rule the clips that it speaks of, and those of them that have no value, (rules, 2) int64."""
+    found = np.zeros((len(rules), 2), np.int64)
+    for place, rule in enumerate(rules):
+        chosen = holds(rule.where, rows) if rule.where else np.ones(len(rows), bool)
+        found[place] = np.count_nonzero(chosen), np.count_nonzero(chosen & is_missing(rows[rule.column]))
+    return found
+
+
+def tell_missing(name: str, rules: Sequence[Rule], spoken: np.ndarray, clips: int) -> None:
+    """Warns of rules that speak of no clip, and of what is missing for most of those that they speak of.
 
     Args:
         name: of the set.
-        missing: column of a rule -> clips that have no value there.
-        met: rule with a `where` -> clips that meet it.
+        rules: of the set.
+        spoken: (rules, 2), what `count_spoken` says of all clips.
         clips: of the corpus.
     """
-    for column, number in missing.items():
-        if number > MANY_NULLS * clips:
-            logger.warning("set %s: `%s` is MISSING for %d of %d clips", name, column, number, clips)
-    for label, number in met.items():
-        if clips and not number:
-            logger.warning("set %s: the `where` of `%s` is met by NONE of %d clips", name, label, clips)
+    told = []
+    for rule, (met, missing) in zip(rules, spoken.tolist(), strict=True):
+        if rule.where and clips and not met:
+            told.append(f"the `where` of `{rule.label}` is met by NONE of {clips} clips")
+        elif missing > MANY_NULLS * met:
+            which = f" that the `where` of `{rule.label}` selects" if rule.where else ""
+            told.append(f"`{rule.column}` is MISSING for {missing} of {met} clips{which}")
+    for words in dict.fromkeys(told):
+        logger.warning("set %s: %s", name, words)
 
 
 def tell_kept(name: str, rule_set: RuleSet, summary: Summary) -> None:

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from typing import Any
+
+import numpy as np
 
 from curation.config import Bucket
 
@@ -42,7 +44,7 @@ def choose(buckets: Sequence[Bucket], clip: Footage, max_crop: float) -> tuple[B
         The bucket and None, or None and why there is none.
     """
     missed: set[str] = set()
-    for bucket in sorted(buckets, key=lambda each: -each.frames * each.width * each.height):
+    for bucket in largest_first(buckets):
         reason = misfit(bucket, clip, max_crop)
         if reason is None:
             return bucket, None
@@ -50,17 +52,29 @@ def choose(buckets: Sequence[Bucket], clip: Footage, max_crop: float) -> tuple[B
     return None, f"fits no bucket ({', '.join(sorted(missed))}): {clip}"
 
 
+def largest_first(buckets: Sequence[Bucket]) -> list[Bucket]:
+    """By frames x width x height; of equal ones in their order."""
+    return sorted(buckets, key=lambda each: -each.frames * each.width * each.height)
+
+
 def misfit(bucket: Bucket, clip: Footage, max_crop: float) -> str | None:
-    """Why a clip does not fit a bucket; None where it does.
+    """Why a clip does not fit a bucket; None where it does."""
+    return next((reason for reason, missed in misses(bucket, clip, max_crop).items() if missed), None)
+
+
+def misses(bucket: Bucket, clip: Footage, max_crop: float) -> dict[str, Any]:
+    """For each reason whether a clip does not fit a bucket; of footage of (clips,) numbers, (clips,) bool.
 
     It must last for the frames at the bucket's rate, if that has one, with none of its own taken twice; its picture,
     scaled down until it just covers the bucket, must not lose more than `max_crop`, and must not have to be enlarged.
     """
-    if bucket.fps is not None and ceil((clip.duration_s - SLACK_S) * bucket.fps) < bucket.frames:
-        return "too short"
-    if bucket.fps is not None and bucket.frames > 1 and clip.num_frames * RATE_SLACK < bucket.fps * clip.duration_s:
-        return "too few frames a second"
-    if clip.width < bucket.width or clip.height < bucket.height:
-        return "too small"
-    aspects = sorted((clip.width / clip.height, bucket.width / bucket.height))
-    return "of another aspect" if 1 - aspects[0] / aspects[1] > max_crop + 1e-9 else None
+    found = {}
+    if bucket.fps is not None:
+        found["too short"] = np.ceil((clip.duration_s - SLACK_S) * bucket.fps) < bucket.frames
+    if bucket.fps is not None and bucket.frames > 1:
+        found["too few frames a second"] = clip.num_frames * RATE_SLACK < bucket.fps * clip.duration_s
+    found["too small"] = (clip.width < bucket.width) | (clip.height < bucket.height)
+    wide, high = clip.width * bucket.height, clip.height * bucket.width  # the ratio of these is that of the aspects
+    kept = 1 - max_crop - 1e-9
+    found["of another aspect"] = (wide < kept * high) | (high < kept * wide)
+    return found

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pyarrow as pa
 from curation.bounds import Limits, Resolve, holds, numbers
 from curation.rule import Rule
 from curation.rules import Kind, columns_of
-from curation.selectable import Selectable
+from curation.selectable import BUCKET, Selectable
 
 
 @dataclass(frozen=True)
@@ -50,25 +51,30 @@ def quantile(values: np.ndarray, share: float, top: bool = False) -> float | Non
 
 
 def population(columns: Selectable, rule: Rule) -> Population:
-    """Reads the values that a rule's shares are taken of; holds one column, and one of the groups."""
-    found = list(columns.each(lambda part: _of_part(columns, rule, part)))
-    values = np.concatenate([np.zeros(0, np.float32), *(values for values, _ in found)])
+    """Reads the values that a rule's shares are taken of; holds one column, and the number of each value's group."""
+    found, codes, groups = [np.zeros(0, np.float32)], [np.zeros(0, np.int32)], dict[Any, int]()
+    for mine, by in columns.each(lambda part: _of_part(columns, rule, part)):
+        found.append(mine)
+        codes.append(_shared(by, groups))
+    values = np.concatenate(found)
     if rule.by is None:
         return Population(values)
-    keys = pa.chunked_array([chunk for _, by in found for chunk in by.chunks], columns.types[rule.by])
-    encoded = keys.combine_chunks().dictionary_encode(null_encoding="encode")
-    codes = encoded.indices.to_numpy()
+    codes = np.concatenate(codes)
     order = np.argsort(codes, kind="stable")
-    ends = np.cumsum(np.bincount(codes, minlength=len(encoded.dictionary)))
-    return Population(values[order], encoded.dictionary.to_pylist(), ends)
+    return Population(values[order], list(groups), np.cumsum(np.bincount(codes, minlength=len(groups))))
 
 
-def resolver(columns: Selectable) -> Resolve:
-    """Resolves shares one after the other; a population that two of them share in a row is read once."""
-    last: dict[str, Population] = {}
+def resolver(columns: Selectable, last: dict[str, Population]) -> Resolve:
+    """Resolves shares one after the other; a population that two of them share in a row is read once.
+
+    Args:
+        columns: of the set.
+        last: the population that was read last, kept from one set of a corpus to the next.
+    """
 
     def resolve(rule: Rule, kind: Kind) -> float | Limits | None:
-        key = repr((rule.column, rule.where, rule.by))
+        wanted = columns_of(rule)
+        key = repr((wanted, rule.where, rule.by, columns.pack if BUCKET in wanted else None))
         if key not in last:
             last.clear()
             last[key] = population(columns, rule)
@@ -77,8 +83,14 @@ def resolver(columns: Selectable) -> Resolve:
     return resolve
 
 
-def _of_part(columns: Selectable, rule: Rule, part: str) -> tuple[np.ndarray, pa.ChunkedArray]:
-    """The values of a part that count, and beside them those of `by`."""
+def _shared(by: pa.DictionaryArray, groups: dict[Any, int]) -> np.ndarray:
+    """The numbers of a part's groups, (rows,) int32, as those of all parts: new ones are added to `groups`."""
+    numbers = [groups.setdefault(group, len(groups)) for group in by.dictionary.to_pylist()]
+    return np.array(numbers, np.int32)[by.indices.to_numpy()]
+
+
+def _of_part(columns: Selectable, rule: Rule, part: str) -> tuple[np.ndarray, pa.DictionaryArray]:
+    """The values of a part that count, and beside them those of `by`: each text once, and its number for each value."""
     wanted = columns_of(rule)
     is_alone = wanted == [rule.column] and rule.column in columns.wide.fields
     rows = (
@@ -88,5 +100,5 @@ def _of_part(columns: Selectable, rule: Rule, part: str) -> tuple[np.ndarray, pa
         rows = rows.filter(pa.array(holds(rule.where, rows)))
     values = numbers(rows[rule.column])
     present = ~np.isnan(values)
-    by = rows[rule.by] if rule.by else pa.chunked_array([], pa.null())
-    return values[present], by.filter(pa.array(present)) if rule.by else by
+    by = rows[rule.by].filter(pa.array(present)) if rule.by else pa.chunked_array([], pa.null())
+    return values[present], by.combine_chunks().dictionary_encode(null_encoding="encode")

@@ -90,6 +90,8 @@ def _faults_of(part: Rule | Condition, columns: Mapping[str, pa.DataType]) -> It
         yield from _misfits(part, columns[part.column])
     if any(np.isnan(getattr(part, kind)) for kind in sides):
         yield "a bound is not a number"
+    if any(np.isinf(getattr(part, kind)) for kind in sides):
+        yield "a bound is infinite; leave it out, or give a number"
     if "min" in said and "max" in said and part.min > part.max:  # pyright: ignore[reportOperatorIssue]
         yield f"min {part.min} is above max {part.max}, so nothing could pass"
     if part.is_null and len(said) > 1:
@@ -100,6 +102,8 @@ def _misfits(part: Rule | Condition, dtype: pa.DataType) -> Iterable[str]:
     if not listed(part.equals):
         yield "equals names no value, so nothing could pass"
     for value in listed(part.equals):
+        if isinstance(value, float) and not np.isfinite(value):
+            yield f"equals {value} is no number that a value can be found to equal"
         try:
             pa.array([value], dtype)
         except (pa.ArrowException, TypeError, OverflowError):

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as types
 
+from curation.bucket_column import bucket_column
 from curation.config import CurateConfig, PackConfig
 from curation.joined import Joined, join
 from curation.maker import makers
 from curation.mirror import read_side_by_side
-from curation.pack_plan import bucket_of
 from curation.rules import columns_of
 from curation.safe_score import score_schema
 from curation.scorers.frame import CROP
@@ -48,25 +48,42 @@ class Selectable:
     """Table -> hash of the configuration that made it."""
 
     @property
+    def is_bucketed(self) -> bool:
+        """Whether `bucket` is what the set is packed for, and not a column on disk."""
+        return self.pack is not None and bool(self.pack.buckets)
+
+    @property
     def types(self) -> dict[str, pa.DataType]:
         """Every column that a rule can name, by name."""
-        made = {BUCKET: pa.string()} if self.pack and self.pack.buckets else {}
+        made = {BUCKET: pa.string()} if self.is_bucketed else {}
         return {name: self.wide.fields[name].type for name in self.wide.flat()} | self.users | made
 
     def sources(self, columns: Iterable[str]) -> list[str]:
         """The columns on disk that these are made of, each once."""
         boxes = [name for name in CROP if name in self.wide.fields]
-        made = {BUCKET: ["num_frames", "duration_s", "width", "height", *boxes]} if self.pack else {}
+        made = {BUCKET: ["num_frames", "duration_s", "width", "height", *boxes]} if self.is_bucketed else {}
         return list(dict.fromkeys(source for name in columns for source in made.get(name, [name])))
 
     def complete(self, rows: pa.Table, columns: Iterable[str]) -> pa.Table:
         """Adds the bucket that each clip of this set is packed for, null where it fits none, if that is asked for."""
-        if self.pack is None or BUCKET not in columns:
+        if self.pack is None or not self.pack.buckets or BUCKET not in columns:
             return rows
-        clips = rows.select(self.sources([BUCKET])).to_pylist()
-        return rows.append_column(
-            BUCKET, pa.array([bucket_of(self.pack, clip)["bucket"] for clip in clips], pa.string())
-        )
+        return rows.append_column(BUCKET, bucket_column(self.pack, rows))
+
+    def refuse_two_buckets(self, name: str, columns: Iterable[str]) -> None:
+        """Refuses a set whose rules name `bucket` where that could be two things.
+
+        Raises:
+            ValueError: the set is packed for buckets, and a table on disk holds a column of that name as well.
+        """
+        home = "your table" if BUCKET in self.users else self.wide.homes.get(BUCKET)
+        if home and self.is_bucketed and BUCKET in columns:
+            raise ValueError(_two_buckets(name, home))
+
+    def makers_of(self, columns: Iterable[str]) -> dict[str, str]:
+        """Column -> hash of the configuration that made its table, weights included; of scores that remember one."""
+        homes = {name: self.wide.homes.get(name, "") for name in columns}
+        return {name: self.made_by[home] for name, home in homes.items() if home in self.made_by}
 
     def parts(self) -> list[str]:
         """Parts of `clips`, sorted."""
@@ -134,15 +151,27 @@ def declared(corpus: Corpus, config: CurateConfig, listed: pa.Table | None) -> d
         listed: files that are about to be split; None for none.
 
     Raises:
-        ValueError: as `user_columns`.
+        ValueError: as `user_columns`, or a rule names `bucket` and that could be two things.
     """
     scores = [each for name, scorer in config.scorers.items() for each in score_schema(name, scorer)]
     known = {each.name: each.type for each in [*CLIPS, *DEDUP, *scores] if not types.is_nested(each.type)}
-    known |= {BUCKET: pa.string()} if any(config.pack_of(name).buckets for name in config.sets) else {}
-    wanted = {column for rule_set in config.sets.values() for rule in rule_set.rules for column in columns_of(rule)}
+    used = {name: {c for rule in rules.rules for c in columns_of(rule)} for name, rules in config.sets.items()}
+    wanted = {column for columns in used.values() for column in columns}
     users = {} if known.keys() >= wanted else user_columns(corpus)
     new = extra_columns(listed.schema) if listed is not None else []
-    return {each.name: each.type for each in new} | users | known
+    known = {each.name: each.type for each in new} | users | known
+    bucketed = [name for name in config.sets if config.pack_of(name).buckets]
+    for name in bucketed:
+        if BUCKET in known and BUCKET in used[name]:
+            raise ValueError(_two_buckets(name, "a scorer or your table"))
+    return ({BUCKET: pa.string()} if bucketed else {}) | known
+
+
+def _two_buckets(name: str, home: str) -> str:
+    return (
+        f"sets.{name}: a rule names `{BUCKET}`, which is what the set is packed for, and a column of {home} as well; "
+        f"rename that column, or take away the buckets of the set (`pack: {{buckets: null}}`)"
+    )
 
 
 def user_columns(corpus: Corpus) -> dict[str, pa.DataType]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from curation.bounds import Limits
 from curation.quantiles import population
 from curation.rule import Rule, stated
-from curation.rules import Kind
+from curation.rules import Kind, columns_of
 from curation.selectable import Selectable
 from shards.places import Place, place, reaching
 from shards.store import read_json
@@ -30,12 +30,14 @@ class Thresholds:
         """The number that a share of the same rule resolved to there.
 
         Raises:
-            ValueError: there is none, for a group not either, or it was resolved from another share, for other clips.
+            ValueError: there is none, for a group not either, or it was resolved from another share, for other clips,
+                on another column, or on scores of another make.
         """
         reason = f"{rule.label}:{kind}"
         known = {entry["reason"]: entry for entry in self.record["resolved"] if "share" in entry}
         if reason not in known:
             raise ValueError(f"{self.source} has no number for {reason}; it has {', '.join(known) or 'none'}")
+        _refuse_other_column(self.source, known[reason], rule, columns.makers_of(columns_of(rule)))
         said = {"share": getattr(rule, kind), "by": rule.by, "where": stated(rule.where) if rule.where else None}
         for key, value in said.items():
             if known[reason].get(key) != value:
@@ -44,17 +46,45 @@ class Thresholds:
                     "say the same, or write the number as a bound of your own"
                 )
         entry = known[reason]
-        limit = self._of_groups(columns, rule, entry["groups"]) if rule.by else entry["limit"]
+        limit = self._of_groups(columns, rule, entry["groups"]) if rule.by else _number(entry["limit"])
         if limit is None:
             raise ValueError(f"{self.source} has no number for {reason}: no clip had a value there")
         return limit
 
     def _of_groups(self, columns: Selectable, rule: Rule, entries: list[dict]) -> Limits:
-        limits = Limits([entry["group"] for entry in entries], [entry["limit"] for entry in entries])
+        limits = Limits([entry["group"] for entry in entries], [_number(entry["limit"]) for entry in entries])
         for group in population(columns, rule).groups or []:
             if group not in limits.groups or limits.numbers[limits.groups.index(group)] is None:
                 raise ValueError(f"{self.source} has no number for the group {rule.by}={group!r} of `{rule.label}`")
         return limits
+
+
+def _refuse_other_column(source: Place, entry: dict, rule: Rule, made_by: dict[str, str]) -> None:
+    """Compares the column that a number was found on with the one that it is to hold for, and what made both."""
+    reason = entry["reason"]
+    if not {"column", "made_by"} <= entry.keys():
+        raise ValueError(
+            f"{source} does not say on which column {reason} was found, nor what made that: it is of an older version. "
+            "Run JOB=filter on that corpus again"
+        )
+    if entry["column"] != rule.column:
+        raise ValueError(
+            f"{source} has {reason} on the column {entry['column']}, and this set on {rule.column}; rename one of the "
+            "rules, or write the number as a bound of your own"
+        )
+    for column in columns_of(rule):
+        there, here = (found.get(column, "an unknown one") for found in (entry["made_by"], made_by))
+        if there != here:
+            raise ValueError(
+                f"{source} has {reason}, but its `{column}` was made with another configuration or other weights: "
+                f"{there} there, {here} here (`hash` in the config.json of its score table). Score both corpora alike "
+                "and run JOB=filter there again, or write the number as a bound of your own"
+            )
+
+
+def _number(limit: float | str | None) -> float | None:
+    """What `Bound.record` wrote; what is infinite it wrote as text."""
+    return float(limit) if isinstance(limit, str) else limit
 
 
 def read_thresholds(source: str, set_name: str) -> Thresholds:

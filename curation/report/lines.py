@@ -1,9 +1,13 @@
 """The lines that rules draw through scores, as `verdicts/<set>/rules.json` resolved them."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.types as types
 
 from curation.tables import Corpus
 from shards.places import reaching
@@ -50,12 +54,12 @@ def read_rules(corpus: Corpus, sets: Iterable[str]) -> dict[str, dict[str, Any]]
     return found
 
 
-def lines(rules: Mapping[str, Mapping[str, Any]], columns: Collection[str]) -> list[Line]:
+def lines(rules: Mapping[str, Mapping[str, Any]], columns: Mapping[str, pa.DataType]) -> list[Line]:
     """The lines of all sets, each once, in the order of the columns and then of their limits.
 
     Args:
         rules: as `read_rules` gives them.
-        columns: names of the scores; rules on other columns draw no line.
+        columns: scores by name, with their types; rules on other columns draw no line.
     """
     merged: dict[tuple, dict[str, str]] = {}
     for name, record in rules.items():
@@ -64,7 +68,7 @@ def lines(rules: Mapping[str, Mapping[str, Any]], columns: Collection[str]) -> l
             column, kind, where = _subject(bound, named)
             if column in columns and kind in BELOW + ABOVE:
                 for group, limit in _limits(bound):
-                    key = (column, kind in BELOW, limit, group, where)
+                    key = (column, kind in BELOW, _as_compared(limit, columns[column]), group, where)
                     merged.setdefault(key, {})[name] = bound["reason"]
     order = {column: place for place, column in enumerate(columns)}
     found = [Line(*key, reasons=reasons) for key, reasons in merged.items()]
@@ -84,6 +88,13 @@ def _limits(bound: Mapping[str, Any]) -> list[tuple[str, float]]:
     groups = bound.get("groups") or [{"group": "", "limit": bound.get("limit")}]
     known = [(str(each["group"]), float(each["limit"])) for each in groups if _is_number(each["limit"])]
     return sorted(known)[:MAX_GROUPS]
+
+
+def _as_compared(limit: float, dtype: pa.DataType) -> float:
+    """The limit rounded as the column is, as `filter` compares them: a stored 0.7 is not below 0.7."""
+    with np.errstate(over="ignore"):
+        rounded = float(dtype.to_pandas_dtype()(limit)) if types.is_floating(dtype) else limit
+    return rounded if math.isfinite(rounded) else limit
 
 
 def _is_number(limit: object) -> bool:

@@ -94,7 +94,7 @@ def _existing(corpus: Corpus, name: str) -> Place | None:
 def _of_clips(corpus: Corpus, clips: pq.ParquetFile, bins: list[dict], rules: dict[str, dict]) -> dict[str, Any]:
     columns = score_columns(clips.schema_arrow)
     bins = [row for row in bins if not rules or row["rule_set"] in rules]
-    drawn = lines(rules, columns)
+    drawn = lines(rules, {name: clips.schema_arrow.field(name).type for name in columns})
     in_order = sorted(columns, key=lambda name: all(line.column != name for line in drawn))
     shown = in_order[: min(MOST_SCORES, MOST_CHARTS // max(1, len(rules)))]
     spread = spreads(clips, shown)

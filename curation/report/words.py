@@ -1,10 +1,12 @@
 """Numbers as people read them."""
 
+import math
+
 
 def number(value: float | None) -> str:
     """Up to four digits that matter, thousands parted; a dash for none."""
-    if value is None:
-        return "–"
+    if value is None or math.isinf(value):
+        return "–" if value is None else f"{value:f}".replace("inf", "∞")
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 10_000 else f"{value:.4g}"
 
 

@@ -61,9 +61,10 @@ def test_quantiles_over_the_whole_set(tmp_path, parts):
     dropped = {value: reason[0] for value, reason in zip(values, reasons, strict=True) if reason}
     assert dropped == {1.0: "flow:drop_bottom", 2.0: "flow:drop_bottom", 10.0: "flow:drop_top"}
     resolved = read_json(tmp_path / "verdicts/hq/rules.json")["resolved"]
+    of_flow = {"column": "flow", "made_by": {}}
     assert resolved == [
-        {"reason": "flow:drop_bottom", "limit": 3.0, "share": 0.25},
-        {"reason": "flow:drop_top", "limit": 9.0, "share": 0.1},
+        {"reason": "flow:drop_bottom", "limit": 3.0, "share": 0.25} | of_flow,
+        {"reason": "flow:drop_top", "limit": 9.0, "share": 0.1} | of_flow,
     ]
 
 

@@ -8,8 +8,10 @@ import pyarrow as pa
 import pytest
 from handmade import put_clips, put_dedup, put_scores, put_videos
 
-from curation import filter
+from curation import filter, quantiles
 from curation.config import Bucket, CurateConfig, PackConfig, RuleSet
+from curation.dedup import spare_rows
+from curation.quantiles import population
 from curation.rule import Condition, Rule
 from curation.tables import Corpus, part_name
 from shards.schema import INPUTS
@@ -151,7 +153,15 @@ def test_groups_have_numbers_of_their_own_and_clips_without_a_group_share_one(tm
     assert [bool(found) for found in reasons] == [True, True, False, False, True, True, False, False, False]
     (told,) = read_json(tmp_path / "verdicts/hq/rules.json")["resolved"]
     groups = [{"group": g, "limit": v} for g, v in (("web", 3.0), ("films", 30.0), (None, 5.0))]
-    assert told == {"reason": "flow:drop_bottom", "limit": None, "share": 0.5, "by": "source", "groups": groups}
+    assert told == {
+        "reason": "flow:drop_bottom",
+        "column": "flow",
+        "made_by": {},
+        "limit": None,
+        "share": 0.5,
+        "by": "source",
+        "groups": groups,
+    }
 
 
 def test_clips_of_a_bucket_are_a_group(tmp_path):
@@ -187,6 +197,9 @@ def test_names_tell_rules_on_one_column_apart(tmp_path):
         (Rule("label", equals=[]), "equals names no value"),
         (Rule("label", min=3), "min is for numbers, and `label` is string; there are .*flow"),
         (Rule("flow", min=3, is_null=True), "`is_null: true` wants no value"),
+        (Rule("flow", min=math.inf), "a bound is infinite"),
+        (Rule("flow", min=1, where=Condition("area", max=-math.inf)), "`where`: a bound is infinite"),
+        (Rule("flow", equals=math.inf), "equals inf is no number"),
         (Rule("flow", is_null=False, if_null="keep"), "`is_null: false` rejects what `if_null: keep` keeps"),
         (Rule("flow", min=3, by="source"), "by: is for shares"),
         (
@@ -211,3 +224,43 @@ def test_a_where_that_nobody_meets_and_a_rule_that_keeps_nothing_are_said_aloud(
     apply(corpus, Rule("area", max=0.5, if_null="keep", where=Condition("source", equals="wbe")), Rule("flow", min=99))
     assert "the `where` of `area` is met by NONE of 47 clips" in caplog.text
     assert "the rule on `flow` ALONE KEEPS NOTHING" in caplog.text and "`area` ALONE" not in caplog.text
+
+
+def test_what_is_missing_is_counted_of_the_clips_that_each_rule_speaks_of(tmp_path, caplog):
+    corpus = Corpus(tmp_path)
+    put(corpus, 0, [1.0] * 7 + [None] * 3, [1.0] * 10, ["a"] * 10, ["web"] * 6 + ["films"] * 4)
+    web, films, phones = (Condition("source", equals=source) for source in ("web", "films", "phones"))
+    rules = [Rule("flow", min=0, where=films), Rule("flow", max=9, where=web), Rule("flow", drop_top=0.1, where=phones)]
+    apply(corpus, *rules)  # three rules of one label
+    assert [record.getMessage() for record in caplog.records] == [
+        "set hq: `flow` is MISSING for 3 of 4 clips that the `where` of `flow` selects",
+        "set hq: the `where` of `flow` is met by NONE of 10 clips",
+    ]
+
+
+def test_sets_share_what_they_read_and_hold(tmp_path, monkeypatch):
+    corpus, size = Corpus(tmp_path), 2000
+    for part in range(2):
+        ids = put_clips(corpus, part, size, first=size * part)
+        put_scores(corpus, part, "motion", ids, flow=[float(k) for k in range(size)])
+        put_dedup(corpus, part, ids, [f"{k // 2:020d}" for k in range(size)], [k % 2 for k in range(size)])
+    reads, held = [], []
+
+    def counting(columns, rule):
+        reads.append(rule.column)
+        return population(columns, rule)
+
+    def weighing(members):
+        held.append(pa.total_allocated_bytes())
+        return spare_rows(members)
+
+    monkeypatch.setattr(quantiles, "population", counting)
+    monkeypatch.setattr(filter, "spare_rows", weighing)
+    most = []
+    for number in (1, 12):
+        sets = {f"s{k}": RuleSet([Rule("flow", drop_bottom=(k + 1) / 20)]) for k in range(number)}
+        before = pa.total_allocated_bytes()
+        filter.run(corpus, CurateConfig(scorers={"motion": None}, sets=sets))
+        most.append(max(held) - before)
+    assert reads == ["flow", "flow"], "once for each run"
+    assert most[1] < 2 * most[0]

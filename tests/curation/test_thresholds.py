@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from handmade import clip_ids, put_clips, put_dedup, put_scores
 from test_rule_meaning import apply, made, put
@@ -81,6 +83,58 @@ def test_a_group_without_a_number_there_is_refused(tmp_path, chosen):
     write_json(folder / "verdicts/hq/rules.json", record)
     with pytest.raises(ValueError, match="has no number for the group source='phones' of `area`"):
         apply(other(tmp_path / "all"), *RULES, thresholds=str(folder))
+
+
+def test_a_number_found_on_another_column_is_refused(tmp_path):
+    sample, _ = made(tmp_path / "sample")
+    apply(sample, Rule("area", drop_bottom=0.5, name="main"))
+    message = r"has main:drop_bottom on the column area, and this set on flow; rename one"
+    with pytest.raises(ValueError, match=message):
+        apply(other(tmp_path / "all"), Rule("flow", drop_bottom=0.5, name="main"), thresholds=str(sample.root))
+
+
+@pytest.mark.parametrize(
+    "rule", [Rule("flow", drop_bottom=0.5), Rule("area", drop_top=0.5, where=Condition("flow", min=0))]
+)
+def test_a_number_found_with_other_weights_is_refused(tmp_path, rule):
+    sample, corpus = made(tmp_path / "sample")[0], other(tmp_path / "all")
+    folder = str(sample.root)
+    for each in (sample, corpus):
+        write_json(each.folder("scores/motion") / "config.json", {"hash": "one"})
+    apply(sample, rule)
+    apply(corpus, rule, thresholds=folder)
+    write_json(corpus.folder("scores/motion") / "config.json", {"hash": "two"})
+    with pytest.raises(ValueError, match=r"`flow` was made with .*: one there, two here .*Score both corpora alike"):
+        apply(corpus, rule, thresholds=folder)
+    (corpus.folder("scores/motion") / "config.json").unlink()
+    with pytest.raises(ValueError, match=r"one there, an unknown one here"):
+        apply(corpus, rule, thresholds=folder)
+
+
+@pytest.mark.parametrize("key", ["column", "made_by"])
+def test_numbers_of_an_older_version_are_refused(tmp_path, chosen, key):
+    folder, record = chosen
+    for told in record["resolved"]:
+        del told[key]
+    write_json(folder / "verdicts/hq/rules.json", record)
+    with pytest.raises(ValueError, match=r"it is of an older version. Run JOB=filter on that corpus again"):
+        apply(other(tmp_path / "all"), *RULES, thresholds=str(folder))
+
+
+def test_an_infinite_quantile_is_json_and_carried(tmp_path):
+    corpus, infinite = Corpus(tmp_path), float("inf")
+    put(corpus, 0, [infinite, infinite, 1.0], [-infinite, -infinite, 1.0], ["a"] * 3, ["web"] * 3)
+    rules = [Rule("flow", drop_bottom=0.5), Rule("area", drop_top=0.5, by="source")]
+    expected = apply(corpus, *rules)
+    assert expected == [[], [], ["flow:drop_bottom", "area:drop_top"]]
+    text = (tmp_path / "verdicts/hq/rules.json").read_text()
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    flow, area = json.loads(text, parse_constant=refuse)["resolved"]
+    assert flow["limit"] == "Infinity" and area["groups"] == [{"group": "web", "limit": "-Infinity"}]
+    assert apply(corpus, *rules, thresholds=str(tmp_path)) == expected
 
 
 def test_where_there_is_nothing_to_take(tmp_path):

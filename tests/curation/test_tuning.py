@@ -59,8 +59,8 @@ def test_without_it_the_rules_are_applied_and_remembered(corpus):
 
 
 def test_thresholds_of_another_corpus(corpus, tmp_path, capsys):
-    record = {"resolved": [{"reason": "motion:drop_top", "limit": 1.0, "share": 0.5}]}
-    write_json(tmp_path / "other/verdicts/low/rules.json", record)
+    found = {"reason": "motion:drop_top", "column": "motion", "made_by": {}, "limit": 1.0, "share": 0.5}
+    write_json(tmp_path / "other/verdicts/low/rules.json", {"resolved": [found]})
     assert run(corpus, "filter", "--thresholds", str(tmp_path / "other")) == 0
     assert kept(corpus, "low") == [True] * 2 + [False] * 6 and kept(corpus) == [False] * 3 + [True] * 5
     assert "motion drop_top 0.5 (1)" in capsys.readouterr().out

@@ -1,6 +1,13 @@
-from curation.report.lines import Line, lines
+import numpy as np
+import pyarrow as pa
+import pytest
 
-COLUMNS = ["motion", "luma_mean", "text"]
+from curation.bounds import Bound
+from curation.report.lines import Line, lines
+from curation.report.strips import sides
+from curation.rule import Rule
+
+COLUMNS = {"motion": pa.float64(), "luma_mean": pa.float64(), "text": pa.float64()}
 
 
 def resolved(*bounds):
@@ -53,3 +60,15 @@ def test_many_groups_are_cut_short():
     groups = [{"group": f"{k:03d}", "limit": float(k)} for k in range(100)]
     record = {"resolved": [{"reason": "motion:max", "limit": None, "groups": groups}]}
     assert [line.limit for line in lines({"a": record}, COLUMNS)] == list(range(8))
+
+
+@pytest.mark.parametrize("dtype", [pa.float32(), pa.float64(), pa.int32()])
+@pytest.mark.parametrize("kind", ["min", "max"])
+def test_a_line_has_the_clips_on_the_side_on_which_filter_puts_them(dtype, kind):
+    values = pa.array([0.1, 0.7, 0.3, 7.0, 0.6999999, 0.7000001]).cast(dtype, safe=False)
+    for limit in (0.1, 0.3, 0.7, 1e300):
+        fails = Bound(Rule("motion", **{kind: limit}), kind, limit).fails(pa.table({"motion": values}))
+        (line,) = lines({"a": resolved((f"motion:{kind}", limit))}, {"motion": dtype})
+        for strip, expected in zip(sides(line), (fails, ~fails), strict=True):
+            assert np.array_equal(~np.isnan(strip.distances(values.cast(pa.float64()).to_numpy())), expected)
+        assert line.words.endswith(f" {limit:.4g}")
