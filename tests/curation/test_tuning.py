@@ -64,9 +64,20 @@ def test_thresholds_of_another_corpus(corpus, tmp_path, capsys):
     assert run(corpus, "filter", "--thresholds", str(tmp_path / "other")) == 0
     assert kept(corpus, "low") == [True] * 2 + [False] * 6 and kept(corpus) == [False] * 3 + [True] * 5
     assert "motion drop_top 0.5 (1)" in capsys.readouterr().out
+
+
+def test_rules_that_failed_are_not_remembered(corpus, tmp_path, capsys):
     write_json(tmp_path / "other/verdicts/low/rules.json", {"resolved": []})
-    assert run(corpus, "filter", "--thresholds", str(tmp_path / "other")) == 1
-    assert "has no number for motion:drop_top; it has none" in capsys.readouterr().err
+    for source, words in (("other", "has no number for motion:drop_top; it has none"), ("nowhere", "there is no")):
+        assert run(corpus, "filter", "--thresholds", str(tmp_path / source)) == 1
+        assert words in capsys.readouterr().err
+        assert (corpus.root / "config.yaml").read_text() == CONFIG
+    elsewhere = f'--sets={{"low": {{"thresholds": "{tmp_path / "nowhere"}"}}}}'
+    assert run(corpus, "run", elsewhere) == 1 and "there is no" in capsys.readouterr().err
+    write_json(corpus.folder("scores/motion") / "config.json", {"config": {"flow": "dis"}, "hash": "then"})
+    assert run(corpus, "filter", "--set", "hq.motion.min=6") == 1
+    assert "made with another configuration" in capsys.readouterr().err
+    assert (corpus.root / "config.yaml").read_text() == CONFIG
 
 
 @pytest.mark.parametrize(
