@@ -1,5 +1,7 @@
 """The commands `filter` and `sweep`, over small tables written by hand."""
 
+import json
+
 import pytest
 import yaml
 from handmade import put_clips, put_scores
@@ -110,6 +112,15 @@ def test_a_sweep_writes_subsets_and_a_configuration_that_packs_them(corpus, caps
     swept = corpus.root / "sweep.yaml"
     assert main(["run", "--config", str(swept), "--out", str(corpus.root), "--job", "filter"]) == 0
     assert kept(corpus, "sweep_motion_top_25") == [True] * 6 + [False] * 2 and kept(corpus) == [False] * 3 + [True] * 5
+
+
+def test_subsets_are_packed_as_the_set_is(corpus):
+    buckets = [{"frames": 4, "width": 64, "height": 32, "fps": 8.0}]
+    packed = {"low": {"pack": {"buckets": buckets}, "rules": [{"column": "motion", "max": 3}]}}
+    assert run(corpus, "sweep", f"--sets={json.dumps(packed)}") == 0
+    swept = yaml.safe_load((corpus.root / "sweep.yaml").read_text())["sets"]
+    assert len(swept) == 6 and all(subset["pack"]["buckets"] == buckets for subset in swept.values())
+    assert run(corpus, "run", "--config", str(corpus.root / "sweep.yaml"), "--job", "filter") == 0
 
 
 def test_a_sweep_tells_where_ties_keep_a_share_from_going(corpus, capsys):
