@@ -57,6 +57,12 @@ class Thresholds:
         return limits
 
 
+def record_of(source: str, set_name: str) -> Place:
+    """Where the numbers stand that a set takes: the source itself, or the record of the set of this name there."""
+    where = place(source)
+    return where if where.suffix == ".json" else where / "verdicts" / set_name / RECORD
+
+
 def read_thresholds(source: str, set_name: str) -> Thresholds:
     """The resolved numbers of a set of another corpus.
 
@@ -67,8 +73,7 @@ def read_thresholds(source: str, set_name: str) -> Thresholds:
     Raises:
         ValueError: there are none; says where they were looked for.
     """
-    where = place(source)
-    path = where if where.suffix == ".json" else where / "verdicts" / set_name / RECORD
+    path = record_of(source, set_name)
     with reaching(path):
         if not path.exists():
             raise ValueError(f"there is no {path}; filter that corpus first, or name the {RECORD} of another set")

@@ -83,7 +83,7 @@ def sweep(root: "Place", options: Namespace, config: CurateConfig, remembered: s
         raise ValueError(f"--of {name}: there is no such set; there are {', '.join(config.sets) or 'none'}")
     corpus, whole = Corpus(root), yaml.safe_load(remembered)
     shares = options.shares or SHARES
-    subsets = sweep_sets(config.sets[name], declared(corpus, config, None), options.columns, shares)
+    subsets = sweep_sets(_at_record(name, config.sets[name]), declared(corpus, config, None), options.columns, shares)
     packed = whole["sets"][name].get("pack") or {}
     whole["sets"] |= {subset: _plain(rule_set) | {"pack": deepcopy(packed)} for subset, rule_set in subsets.items()}
     text = yaml.safe_dump(whole, sort_keys=False, allow_unicode=True)
@@ -93,6 +93,13 @@ def sweep(root: "Place", options: Namespace, config: CurateConfig, remembered: s
     with atomic_path(root / SWEEP) as temporary:
         temporary.write_text(text, encoding="utf-8")
     say(f"to pack them as well: make curate OUT={root} CONFIG={root / SWEEP} JOB=pack")
+
+
+def _at_record(name: str, rule_set: RuleSet) -> RuleSet:
+    """The set, with the file of the thresholds that it takes: a folder would mean those of a set called as a subset."""
+    from curation.thresholds import record_of
+
+    return replace(rule_set, thresholds=rule_set.thresholds and str(record_of(rule_set.thresholds, name)))
 
 
 def _cut(judged: "Judged") -> str:

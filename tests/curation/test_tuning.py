@@ -123,6 +123,16 @@ def test_subsets_are_packed_as_the_set_is(corpus):
     assert run(corpus, "run", "--config", str(corpus.root / "sweep.yaml"), "--job", "filter") == 0
 
 
+def test_the_subset_with_all_rules_takes_the_thresholds_of_the_set(corpus, tmp_path):
+    record = {"resolved": [{"reason": "motion:drop_top", "limit": 1.0, "share": 0.5}]}
+    write_json(tmp_path / "other/verdicts/low/rules.json", record)
+    carried = {"low": {"thresholds": str(tmp_path / "other"), "rules": [{"column": "motion", "drop_top": 0.5}]}}
+    assert run(corpus, "sweep", f"--sets={json.dumps(carried)}") == 0
+    assert kept(corpus, "sweep_full") == [True] * 2 + [False] * 6
+    assert run(corpus, "run", "--config", str(corpus.root / "sweep.yaml"), "--job", "filter") == 0
+    assert kept(corpus, "sweep_full") == kept(corpus, "low") == [True] * 2 + [False] * 6
+
+
 def test_a_sweep_tells_where_ties_keep_a_share_from_going(corpus, capsys):
     assert run(corpus, "sweep", "--of", "hq", "--columns", "[height]", "--shares", "[0.5]") == 0
     assert "sweep_height_bottom_50: keeps 8 (16.0 s), cut at 360; ties left 0 to remove of 4" in capsys.readouterr().out
