@@ -198,14 +198,14 @@ def _record(judged: Judged, entries: frozenset[str]) -> dict:
     """What `rules.json` says."""
     rule_set, reasons, summary = judged.rule_set, judged.reasons, judged.summary
     rules = [stated(rule) for rule in rule_set.rules]
-    carried = judged.thresholds.identity() if judged.thresholds else None
+    carried = judged.thresholds
     resolved = {bound.reason: bound.record() for bound in reasons.bounds if bound.kind not in ("null", "is_null")}
     kept = np.packbits(~judged.bits.any(axis=1))
     return {
         "rules": rules,
         "duplicates": rule_set.duplicates,
-        "thresholds": carried,
-        "config_hash": config_hash([rules, rule_set.duplicates, carried]),
+        "thresholds": carried and carried.identity(),
+        "config_hash": config_hash([rules, rule_set.duplicates, carried and carried.content()]),
         "block_list": digest(entries),
         "kept_hash": blake2b(kept.tobytes(), digest_size=8).hexdigest(),
         "resolved": list(resolved.values()),

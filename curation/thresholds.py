@@ -26,6 +26,10 @@ class Thresholds:
         """What a set that took these numbers remembers of them."""
         return {"from": str(self.source), **{key: self.record.get(key) for key in ("config_hash", "kept_hash")}}
 
+    def content(self) -> list[dict]:
+        """What the source makes of a set, wherever it lies."""
+        return self.record["resolved"]
+
     def limit(self, columns: Selectable, rule: Rule, kind: Kind) -> float | Limits:
         """The number that a share of the same rule resolved to there.
 
