@@ -210,15 +210,15 @@ def _record(judged: Judged, entries: frozenset[str]) -> dict:
     """What `rules.json` says."""
     rule_set, reasons, summary = judged.rule_set, judged.reasons, judged.summary
     rules = [stated(rule) for rule in rule_set.rules]
-    carried = judged.thresholds.identity() if judged.thresholds else None
+    carried = judged.thresholds
     drawn = [bound for bound in reasons.bounds if bound.kind not in ("null", "is_null")]
     resolved = {bound.reason: bound.record(judged.columns.makers_of(columns_of(bound.rule))) for bound in drawn}
     kept = np.packbits(~judged.bits.any(axis=1))
     return {
         "rules": rules,
         "duplicates": rule_set.duplicates,
-        "thresholds": carried,
-        "config_hash": config_hash([rules, rule_set.duplicates, carried]),
+        "thresholds": carried and carried.identity(),
+        "config_hash": config_hash([rules, rule_set.duplicates, carried and carried.content()]),
         "block_list": digest(entries),
         "kept_hash": blake2b(kept.tobytes(), digest_size=8).hexdigest(),
         "resolved": list(resolved.values()),

@@ -32,6 +32,7 @@ from curation.scorer import Resources, Scorer
 from curation.selectable import declared
 from curation.split import SplitTask
 from curation.tables import Corpus
+from curation.thresholds import read_thresholds
 from curation.unique import unique_videos
 from shards.store import remove_temporaries
 
@@ -53,13 +54,17 @@ class Curation:
         Args:
             jobs: names.
             forced: job whose old tables are moved aside first.
-            started: called once all is found to be in order, before anything is written.
+            started: called once all is found to be in order: before anything is written, but where rules alone are
+                applied after that, since only then they are known to make sense over what there is.
             retried: status of the videos that `split` reads again.
 
         Raises:
             ValueError: the configuration or the inputs are wrong; says what and the way out.
         """
         listed, captions = self._check(jobs, forced, retried)
+        if list(jobs) == ["filter"]:
+            self.filter()
+            return started()
         started()
         if forced and forced != "pack":
             self.screen.say(force(self.corpus, self.config, forced))
@@ -69,7 +74,7 @@ class Curation:
             elif job == "pack":
                 self.pack(forced == "pack")
             elif job == "filter":
-                self.filter(in_full=len(jobs) == 1)
+                self.filter(in_full=False)
             else:
                 getattr(self, job)()
 
@@ -82,7 +87,7 @@ class Curation:
             for name in config.sets:
                 pack.check(config, name)
         listed = sample_stably(list_videos(config.videos), config.limit) if "split" in jobs and config.videos else None
-        self._check_rules(listed)
+        self._check_rules(listed, carry_over="filter" in jobs)
         captions = Captions(config.captions if "split" in jobs else None)
         read_block_list(config.block_list)
         if not {"split", "score"}.isdisjoint(jobs) and forced != "split":  # proxy frames of another split are others
@@ -97,10 +102,12 @@ class Curation:
             refuse_changed(corpus, "dedup", dedup.TABLE, dedup.description(config.dedup, config.scorers))
         return listed, captions
 
-    def _check_rules(self, listed: pa.Table | None) -> None:
+    def _check_rules(self, listed: pa.Table | None, carry_over: bool = False) -> None:
         columns = declared(self.corpus, self.config, listed)
         for name, rule_set in self.config.sets.items():
             check_rules(name, rule_set, columns)
+            if carry_over and rule_set.thresholds:
+                read_thresholds(rule_set.thresholds, name)
 
     def _prepare_scorers(self, listed: pa.Table | None, renewed: str | None) -> None:
         """Prepares those that have something left to do, as far as can be told before `split`."""

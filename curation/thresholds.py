@@ -26,6 +26,10 @@ class Thresholds:
         """What a set that took these numbers remembers of them."""
         return {"from": str(self.source), **{key: self.record.get(key) for key in ("config_hash", "kept_hash")}}
 
+    def content(self) -> list[dict]:
+        """What the source makes of a set, wherever it lies."""
+        return self.record["resolved"]
+
     def limit(self, columns: Selectable, rule: Rule, kind: Kind) -> float | Limits:
         """The number that a share of the same rule resolved to there.
 
@@ -87,6 +91,12 @@ def _number(limit: float | str | None) -> float | None:
     return float(limit) if isinstance(limit, str) else limit
 
 
+def record_of(source: str, set_name: str) -> Place:
+    """Where the numbers stand that a set takes: the source itself, or the record of the set of this name there."""
+    where = place(source)
+    return where if where.suffix == ".json" else where / "verdicts" / set_name / RECORD
+
+
 def read_thresholds(source: str, set_name: str) -> Thresholds:
     """The resolved numbers of a set of another corpus.
 
@@ -97,8 +107,7 @@ def read_thresholds(source: str, set_name: str) -> Thresholds:
     Raises:
         ValueError: there are none; says where they were looked for.
     """
-    where = place(source)
-    path = where if where.suffix == ".json" else where / "verdicts" / set_name / RECORD
+    path = record_of(source, set_name)
     with reaching(path):
         if not path.exists():
             raise ValueError(f"there is no {path}; filter that corpus first, or name the {RECORD} of another set")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -80,17 +81,25 @@ def sweep(root: "Place", options: Namespace, config: CurateConfig, remembered: s
     name = options.of or next(iter(config.sets), None)
     if name not in config.sets:
         raise ValueError(f"--of {name}: there is no such set; there are {', '.join(config.sets) or 'none'}")
-    corpus = Corpus(root)
+    corpus, whole = Corpus(root), yaml.safe_load(remembered)
     shares = options.shares or SHARES
-    subsets = sweep_sets(config.sets[name], declared(corpus, config, None), options.columns, shares)
+    subsets = sweep_sets(_at_record(name, config.sets[name]), declared(corpus, config, None), options.columns, shares)
+    packed = whole["sets"][name].get("pack") or {}
+    whole["sets"] |= {subset: _plain(rule_set) | {"pack": deepcopy(packed)} for subset, rule_set in subsets.items()}
+    text = yaml.safe_dump(whole, sort_keys=False, allow_unicode=True)
     for subset, judged in judge_sets(corpus, replace(config, sets=subsets)).items():
         kept = amount(judged.summary, ~judged.summary.having())
         say(f"{subset}: keeps {kept}{_cut(judged) if subset not in (RAW, FULL) else ''}")
-    whole = yaml.safe_load(remembered)
-    whole["sets"] |= {subset: _plain(rule_set) for subset, rule_set in subsets.items()}
     with atomic_path(root / SWEEP) as temporary:
-        temporary.write_text(yaml.safe_dump(whole, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
     say(f"to pack them as well: make curate OUT={root} CONFIG={root / SWEEP} JOB=pack")
+
+
+def _at_record(name: str, rule_set: RuleSet) -> RuleSet:
+    """The set, with the file of the thresholds that it takes: a folder would mean those of a set called as a subset."""
+    from curation.thresholds import record_of
+
+    return replace(rule_set, thresholds=rule_set.thresholds and str(record_of(rule_set.thresholds, name)))
 
 
 def _cut(judged: "Judged") -> str:
@@ -104,8 +113,6 @@ def _cut(judged: "Judged") -> str:
 
 
 def _plain(rule_set: RuleSet) -> dict:
-    """A rule set as YAML holds it."""
-    rules = [stated(rule) for rule in rule_set.rules]
-    return {"rules": rules, "duplicates": rule_set.duplicates, "pack": dict(rule_set.pack or {})} | (
-        {"thresholds": rule_set.thresholds} if rule_set.thresholds else {}
-    )
+    """A rule set as YAML holds it, but for how it is packed."""
+    plain = {"rules": [stated(rule) for rule in rule_set.rules], "duplicates": rule_set.duplicates}
+    return plain | ({"thresholds": rule_set.thresholds} if rule_set.thresholds else {})

@@ -54,6 +54,21 @@ def test_shares_take_the_numbers_of_the_other_corpus(tmp_path, chosen, name):
     assert reasons != apply(corpus, *RULES), "by its own shares it comes out otherwise"
 
 
+def test_the_hash_tells_which_numbers_were_taken_and_not_where_they_lay(tmp_path, chosen):
+    folder, record = chosen
+    corpus = other(tmp_path / "all")
+
+    def hash_with(source):
+        apply(corpus, *RULES, thresholds=str(source))
+        return read_json(corpus.root / "verdicts/hq/rules.json")["config_hash"]
+
+    write_json(tmp_path / "moved.json", record)
+    assert hash_with(folder) == hash_with(tmp_path / "moved.json")
+    record["resolved"][0]["limit"] += 1
+    write_json(tmp_path / "moved.json", record)
+    assert hash_with(folder) != hash_with(tmp_path / "moved.json")
+
+
 @pytest.mark.parametrize(
     ("rule", "message"),
     [

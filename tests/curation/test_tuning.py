@@ -1,5 +1,7 @@
 """The commands `filter` and `sweep`, over small tables written by hand."""
 
+import json
+
 import pytest
 import yaml
 from handmade import put_clips, put_scores
@@ -64,9 +66,20 @@ def test_thresholds_of_another_corpus(corpus, tmp_path, capsys):
     assert run(corpus, "filter", "--thresholds", str(tmp_path / "other")) == 0
     assert kept(corpus, "low") == [True] * 2 + [False] * 6 and kept(corpus) == [False] * 3 + [True] * 5
     assert "motion drop_top 0.5 (1)" in capsys.readouterr().out
+
+
+def test_rules_that_failed_are_not_remembered(corpus, tmp_path, capsys):
     write_json(tmp_path / "other/verdicts/low/rules.json", {"resolved": []})
-    assert run(corpus, "filter", "--thresholds", str(tmp_path / "other")) == 1
-    assert "has no number for motion:drop_top; it has none" in capsys.readouterr().err
+    for source, words in (("other", "has no number for motion:drop_top; it has none"), ("nowhere", "there is no")):
+        assert run(corpus, "filter", "--thresholds", str(tmp_path / source)) == 1
+        assert words in capsys.readouterr().err
+        assert (corpus.root / "config.yaml").read_text() == CONFIG
+    elsewhere = f'--sets={{"low": {{"thresholds": "{tmp_path / "nowhere"}"}}}}'
+    assert run(corpus, "run", elsewhere) == 1 and "there is no" in capsys.readouterr().err
+    write_json(corpus.folder("scores/motion") / "config.json", {"config": {"flow": "dis"}, "hash": "then"})
+    assert run(corpus, "filter", "--set", "hq.motion.min=6") == 1
+    assert "made with another configuration" in capsys.readouterr().err
+    assert (corpus.root / "config.yaml").read_text() == CONFIG
 
 
 @pytest.mark.parametrize(
@@ -99,6 +112,25 @@ def test_a_sweep_writes_subsets_and_a_configuration_that_packs_them(corpus, caps
     swept = corpus.root / "sweep.yaml"
     assert main(["run", "--config", str(swept), "--out", str(corpus.root), "--job", "filter"]) == 0
     assert kept(corpus, "sweep_motion_top_25") == [True] * 6 + [False] * 2 and kept(corpus) == [False] * 3 + [True] * 5
+
+
+def test_subsets_are_packed_as_the_set_is(corpus):
+    buckets = [{"frames": 4, "width": 64, "height": 32, "fps": 8.0}]
+    packed = {"low": {"pack": {"buckets": buckets}, "rules": [{"column": "motion", "max": 3}]}}
+    assert run(corpus, "sweep", f"--sets={json.dumps(packed)}") == 0
+    swept = yaml.safe_load((corpus.root / "sweep.yaml").read_text())["sets"]
+    assert len(swept) == 6 and all(subset["pack"]["buckets"] == buckets for subset in swept.values())
+    assert run(corpus, "run", "--config", str(corpus.root / "sweep.yaml"), "--job", "filter") == 0
+
+
+def test_the_subset_with_all_rules_takes_the_thresholds_of_the_set(corpus, tmp_path):
+    record = {"resolved": [{"reason": "motion:drop_top", "limit": 1.0, "share": 0.5}]}
+    write_json(tmp_path / "other/verdicts/low/rules.json", record)
+    carried = {"low": {"thresholds": str(tmp_path / "other"), "rules": [{"column": "motion", "drop_top": 0.5}]}}
+    assert run(corpus, "sweep", f"--sets={json.dumps(carried)}") == 0
+    assert kept(corpus, "sweep_full") == [True] * 2 + [False] * 6
+    assert run(corpus, "run", "--config", str(corpus.root / "sweep.yaml"), "--job", "filter") == 0
+    assert kept(corpus, "sweep_full") == kept(corpus, "low") == [True] * 2 + [False] * 6
 
 
 def test_a_sweep_tells_where_ties_keep_a_share_from_going(corpus, capsys):
