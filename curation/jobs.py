@@ -20,8 +20,7 @@ from curation.guard import claim, describe, refuse_changed
 from curation.listing import list_videos, sample_stably
 from curation.maker import makers
 from curation.progress import Following, Screen
-from curation.report.page import NAME as REPORT
-from curation.report.page import write_report
+from curation.report.page import renew_report
 from curation.retention import render as render_costs
 from curation.rules import check as check_rules
 from curation.rules import columns_of
@@ -277,11 +276,7 @@ class Curation:
         self._need("videos", "split")
         sums = stats.run(self.corpus, self.config)
         self.screen.say(render(sums))
-        if self.config.report:
-            page = write_report(self.corpus, self.config, sums)
-        else:
-            page = None
-            (self.corpus.folder("stats") / REPORT).unlink(missing_ok=True)  # an old one would tell of other tables
+        page = renew_report(self.corpus, self.config, sums)
         if broken(sums):
             raise RuntimeError("a sum of the funnel does not hold; see above")
         self.screen.say(f"look at {self.corpus.folder('stats')}: {', '.join(stats.TABLES)}")

@@ -35,6 +35,14 @@ MOST_SETS, MOST_CHARTS = 8, 240
 """A histogram is drawn of each score in each set, so these bound the page."""
 
 
+def renew_report(corpus: Corpus, config: CurateConfig, sums: Sequence[Sum]) -> Place | None:
+    """Writes the page; where the configuration wants none, removes an old one, which would tell of other tables."""
+    if config.report:
+        return write_report(corpus, config, sums)
+    (corpus.folder("stats") / NAME).unlink(missing_ok=True)
+    return None
+
+
 def write_report(corpus: Corpus, config: CurateConfig, sums: Sequence[Sum]) -> Place:
     """Writes the page; equal tables give equal bytes.
 

@@ -124,7 +124,8 @@ def test_subsets_are_packed_as_the_set_is(corpus):
 
 
 def test_the_subset_with_all_rules_takes_the_thresholds_of_the_set(corpus, tmp_path):
-    record = {"resolved": [{"reason": "motion:drop_top", "limit": 1.0, "share": 0.5}]}
+    found = {"reason": "motion:drop_top", "column": "motion", "made_by": {}, "limit": 1.0, "share": 0.5}
+    record = {"resolved": [found]}
     write_json(tmp_path / "other/verdicts/low/rules.json", record)
     carried = {"low": {"thresholds": str(tmp_path / "other"), "rules": [{"column": "motion", "drop_top": 0.5}]}}
     assert run(corpus, "sweep", f"--sets={json.dumps(carried)}") == 0
