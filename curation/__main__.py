@@ -31,8 +31,9 @@ WITH_CORPUS = ("run", "filter", "sweep")
 TABLE_FOLDERS = ("inputs", "videos", "clips", "captions", "proxies", "scores", "verdicts", "shards", "stats")
 
 
-def make_parser() -> ArgumentParser:
-    """`run` for the jobs, `filter` and `sweep` for thresholds, `pictures` for those of a user, `demo` renders."""
+def make_parser(command: str | None = None) -> ArgumentParser:
+    """`run` for the jobs, `filter` and `sweep` for thresholds, `pictures` for those of a user, `demo` renders; keys,
+    which take time to add, of that command only, without one of all."""
     set_parsing_settings(docstring_parse_attribute_docstrings=True)  # --help shows the docs of fields
     parser = ArgumentParser(
         prog="python -m curation", exit_on_error=False, description="Turns raw video into a curated, packed data set."
@@ -43,9 +44,10 @@ def make_parser() -> ArgumentParser:
     run.add_argument("--job", choices=["all", *JOB_NAMES], default="all", help="the job to run")
     run.add_argument("--force", choices=FORCEABLE, help="move the tables of this job, and those built on them, aside")
     run.add_argument("--retry", choices=RETRIABLE, help="read the videos of this status again")
-    run.add_class_arguments(CurateConfig)
+    if command in (None, "run"):
+        run.add_class_arguments(CurateConfig)
     commands.add_subcommand("run", run, help="split, score, dedup, filter, pack, stats")
-    add_parsers(commands)
+    add_parsers(commands, command)
     pictures = ArgumentParser(exit_on_error=False, description="Pack pictures with captions as they are.")
     pictures.add_argument("--force", action="store_true", help="move the set that stands aside and pack anew")
     pictures.add_class_arguments(PicturesConfig)
@@ -245,7 +247,7 @@ def main(arguments: list[str]) -> int:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     if any("://" in argument for argument in arguments):  # OUT/config.yaml may lie at an address
         set_parsing_settings(config_read_mode_fsspec_enabled=True)
-    parser = make_parser()
+    parser = make_parser(next(iter(arguments), ""))
     try:
         arguments = with_default_config(arguments)
         parsed = parser.parse_args(arguments)

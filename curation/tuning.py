@@ -21,21 +21,23 @@ if TYPE_CHECKING:
 SWEEP = "sweep.yaml"
 
 
-def add_parsers(commands) -> None:
-    """Adds both to the commands."""
+def add_parsers(commands, command: str | None) -> None:
+    """Adds both to the commands, and the keys of `command`, or of both without one."""
     tried = ArgumentParser(exit_on_error=False, description="Filter anew, or only say what rules would reject.")
     tried.add_argument("--config", action=ActionConfigFile, help="YAML; may be given again, the later one wins")
     tried.add_argument("--set", action="append", type=str, help="<set>.<column>.<key>=<value>; may be given again")
     tried.add_argument("--thresholds", type=str, help="corpus or rules.json whose numbers the shares of all sets take")
     tried.add_argument("--dry-run", action="store_true", help="write nothing")
-    tried.add_class_arguments(CurateConfig)
+    if command in (None, "filter"):
+        tried.add_class_arguments(CurateConfig)
     commands.add_subcommand("filter", tried, help="apply the rules of sets, and say what each rejects")
     sweep = ArgumentParser(exit_on_error=False, description="Write verdicts of subsets: of each score a share removed.")
     sweep.add_argument("--config", action=ActionConfigFile, help="YAML; may be given again, the later one wins")
     sweep.add_argument("--of", type=str, help="the set whose scores are swept; without it the first")
     sweep.add_argument("--columns", type=list[str], default=[], help="scores, as [motion, 'text_area:top']")
     sweep.add_argument("--shares", type=list[float], help="what to remove of each; 0.125, 0.25, 0.5")
-    sweep.add_class_arguments(CurateConfig)
+    if command in (None, "sweep"):
+        sweep.add_class_arguments(CurateConfig)
     commands.add_subcommand("sweep", sweep, help="write subsets to choose thresholds by")
 
 
