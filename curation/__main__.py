@@ -13,6 +13,7 @@ from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namesp
 from curation.config import CurateConfig
 from curation.demo.config import DemoConfig
 from curation.pictures.config import PicturesConfig
+from curation.remembered import of_corpus, without_subsets
 from curation.tuning import add_parsers, with_overrides
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ JOB_NAMES = ("split", "score", "dedup", "filter", "pack", "stats")
 FORCEABLE = ("split", "captions", "score", "dedup", "pack")
 RETRIABLE = ("quarantined", "failed", "blocked")
 GOES_ON = "What is finished stands; once that is mended, the same command goes on"
-OF_THIS_RUN = ("config", "job", "force", "retry", "limit", "set", "thresholds", "dry_run", "of", "columns", "shares")
-"""Not remembered with the corpus."""
 WITH_CORPUS = ("run", "filter", "sweep")
 """Commands that know the whole configuration."""
 TABLE_FOLDERS = ("inputs", "videos", "clips", "captions", "proxies", "scores", "verdicts", "shards", "stats")
@@ -125,7 +124,7 @@ def run(options: Namespace, config: CurateConfig, resolved: str) -> None:
 
     def remember() -> None:
         with atomic_path(root / "config.yaml") as temporary:
-            temporary.write_text(resolved, encoding="utf-8")
+            temporary.write_text(without_subsets(resolved), encoding="utf-8")
 
     with sole_user(root):
         _clean(root)
@@ -147,7 +146,7 @@ def run_command(command: str, options: Namespace, config: CurateConfig, dumped: 
     Raises:
         ValueError: something that the user can mend; says what and how.
     """
-    remembered = _to_remember(dumped)
+    remembered = of_corpus(dumped)
     if command == "run":
         run(options, config, remembered)
     elif command == "sweep" or options.dry_run:
@@ -280,13 +279,6 @@ def main(arguments: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def _to_remember(dumped: str) -> str:
-    """The configuration of the corpus out of all that was parsed: YAML that --config takes."""
-    (said,) = yaml.safe_load(dumped).values()
-    keys = {key: value for key, value in said.items() if key not in OF_THIS_RUN}
-    return yaml.safe_dump(keys, sort_keys=False, allow_unicode=True)
 
 
 def _as(config_class, built: Namespace):

@@ -6,6 +6,7 @@ from copy import deepcopy
 import yaml
 
 BOUNDS = {"min", "max", "drop_bottom", "drop_top", "equals", "is_null"}
+NAMING = {"column", "name"}
 FORM = "say <set>.<column>.<key>=<value>, as in hq.motion.min=0.2, or <set>.<key>=<value>, as in hq.duplicates=keep"
 
 
@@ -13,16 +14,17 @@ def override(sets: dict[str, dict], assignments: Iterable[str]) -> dict[str, dic
     """Rule sets, as YAML gives them, with some of their values replaced.
 
     A rule is named by its `name`, else by its column; one on a column that the set has no rule on is added at the end.
-    `null` takes a value away, and with its last bound the rule.
+    `null` takes a value away. A rule whose last bound is gone in the end goes as well.
 
     Args:
         sets: name -> `rules`, `duplicates`, ...
-        assignments: `<set>.<rule>.<key>=<value>` or `<set>.<key>=<value>`, the value in YAML.
+        assignments: `<set>.<rule>.<key>=<value>` or `<set>.<key>=<value>`, its value YAML; texts in quotes stay texts.
 
     Raises:
-        ValueError: an assignment has another form, names no set, or a rule that is not alone in being called so.
+        ValueError: an assignment has another form, names no set, or a rule that is not alone in being called so; takes
+            away what is not there; or says something of a rule that is not there and gets no bound.
     """
-    sets = deepcopy(sets)
+    sets, touched, unbound = deepcopy(sets), [], []
     for assignment in assignments:
         path, sign, text = assignment.partition("=")
         set_name, *names = path.strip().split(".")
@@ -32,13 +34,34 @@ def override(sets: dict[str, dict], assignments: Iterable[str]) -> dict[str, dic
             raise ValueError(f"--set {assignment}: there is no set `{set_name}`; there are {', '.join(sets) or 'none'}")
         target = sets[set_name] if len(names) == 1 else _rule(sets[set_name], names[0], names[1], assignment)
         value = _value(text, assignment)
-        if value is None:
-            target.pop(names[-1], None)
-        else:
+        if value is not None:
             target[names[-1]] = value
-        if len(names) == 2 and BOUNDS.isdisjoint(target):
-            sets[set_name]["rules"].remove(target)
+        elif target.pop(names[-1], None) is None:
+            raise ValueError(f"--set {assignment}: there is none; `{set_name}` has {_said(sets[set_name])}")
+        elif names[-1] in BOUNDS:
+            unbound.append(target)
+        if len(names) == 2:
+            touched.append((assignment, sets[set_name]["rules"], target))
+    for assignment, rules, rule in touched:
+        if not _is_bound(rule) and not any(rule is other for other in unbound):
+            raise ValueError(f"--set {assignment}: no rule with a bound is called so; give it one, as min or max")
+        rules[:] = [other for other in rules if other is not rule or _is_bound(rule)]
     return sets
+
+
+def _is_bound(rule: dict) -> bool:
+    return any(rule.get(key) is not None for key in BOUNDS)
+
+
+def _said(rule_set: dict) -> str:
+    """What there is to take away, as `<rule>.<key>` or `<key>`."""
+    own = [key for key, value in rule_set.items() if key != "rules" and value is not None]
+    of_rules = [f"{_label(rule)}.{key}" for rule in rule_set.get("rules") or () for key in rule if key not in NAMING]
+    return ", ".join([*of_rules, *own]) or "none"
+
+
+def _label(rule: dict) -> str:
+    return rule.get("name") or rule.get("column", "")
 
 
 def carry_over(sets: dict[str, dict], source: str) -> dict[str, dict]:
@@ -55,8 +78,9 @@ def _value(text: str, assignment: str) -> object:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ValueError(f"--set {assignment}: {text!r} is no YAML") from error
+    is_quoted = text.lstrip().startswith(("'", '"'))
     try:
-        return float(value) if isinstance(value, str) else value  # YAML takes 1e-3 for a text
+        return float(value) if isinstance(value, str) and not is_quoted else value  # YAML takes 1e-3 for a text
     except ValueError:
         return value
 
@@ -64,7 +88,7 @@ def _value(text: str, assignment: str) -> object:
 def _rule(rule_set: dict, label: str, key: str, assignment: str) -> dict:
     """The rule that is meant; a new one on the column of that name where there is none."""
     rules = rule_set["rules"] = rule_set.get("rules") or []
-    meant = [rule for rule in rules if (rule.get("name") or rule["column"]) == label]
+    meant = [rule for rule in rules if _label(rule) == label]
     telling = [rule for rule in meant if key in rule] or meant
     if len(telling) > 1:
         raise ValueError(f"--set {assignment}: {len(telling)} rules are called `{label}`; give them names (`name:`)")

@@ -15,8 +15,8 @@ from curation.rule import Rule
 from curation.rules import kinds
 
 SHARES = (0.125, 0.25, 0.5)
-PREFIX = "sweep"
-RAW, FULL = f"{PREFIX}_raw", f"{PREFIX}_full"
+PREFIX = "sweep_"
+RAW, FULL = f"{PREFIX}raw", f"{PREFIX}full"
 SIDE = {"bottom": ("drop_bottom", "min"), "top": ("drop_top", "max")}
 """Where the worst lie -> the keys of a rule that say so; the first is what a subset takes."""
 
@@ -45,7 +45,7 @@ def sweep_sets(
     found = {RAW: replace(rule_set, rules=[], thresholds=None), FULL: rule_set}
     for column, side in sides:
         for share in shares:
-            name = f"{PREFIX}_{column}_{side}_{share * 100:g}".replace(".", "_")
+            name = f"{PREFIX}{column}_{side}_{share * 100:g}".replace(".", "_")
             found[name] = replace(rule_set, rules=[_rule(rule_set, column, SIDE[side][0], share)], thresholds=None)
     return found
 

@@ -3,6 +3,7 @@ import pytest
 from curation.override import carry_over, override
 
 WILD = {"column": "motion", "drop_top": 0.1, "name": "wild"}
+TEXT = {"column": "text", "min": 1, "if_null": "keep"}
 SETS = {
     "hq": {"rules": [{"column": "motion", "min": 0.1}, {"column": "luma", "min": 4, "max": 9, "if_null": "keep"}]},
     "named": {"rules": [{"column": "motion", "max": 1}, WILD]},
@@ -20,6 +21,11 @@ SETS = {
         (["hq.text.max=0.07"], "hq", [*SETS["hq"]["rules"], {"column": "text", "max": 0.07}]),
         (["empty.source.equals=[web, 2023a]"], "empty", [{"column": "source", "equals": ["web", "2023a"]}]),
         (["named.wild.drop_top=0.2"], "named", [SETS["named"]["rules"][0], WILD | {"drop_top": 0.2}]),
+        (["hq.text.if_null=keep", "hq.text.min=1"], "hq", [*SETS["hq"]["rules"], TEXT]),
+        (["hq.text.min=1", "hq.text.if_null=keep"], "hq", [*SETS["hq"]["rules"], TEXT]),
+        (["hq.motion.min=null", "hq.motion.max=2"], "hq", [{"column": "motion", "max": 2}, SETS["hq"]["rules"][1]]),
+        (["hq.text.min=1", "hq.text.min=null"], "hq", SETS["hq"]["rules"]),
+        (["empty.source.equals='1e3'"], "empty", [{"column": "source", "equals": "1e3"}]),
         (["named.motion.min=0"], "named", [{"column": "motion", "max": 1, "min": 0}, SETS["named"]["rules"][1]]),
     ],
 )
@@ -41,6 +47,11 @@ def test_settings_of_the_set_itself():
         ("hq.motion.where.min=3", "say <set>"),
         ("hp.motion.min=3", "no set `hp`; there are hq, named, empty"),
         ("hq.motion.min=[", "is no YAML"),
+        ("hq.motoin.if_null=keep", "hq.motoin.if_null=keep: no rule with a bound is called so"),
+        ("hq.motoin.max=null", "max=null: there is none; `hq` has motion.min, luma.min, luma.max, luma.if_null$"),
+        ("hq.motion.max=null", "there is none; `hq` has motion.min"),
+        ("hq.thresholds=null", "there is none; `hq` has motion.min"),
+        ("empty.motion.max=null", "there is none; `empty` has none"),
     ],
 )
 def test_what_makes_no_sense_is_refused(assignment, message):

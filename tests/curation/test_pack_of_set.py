@@ -6,8 +6,9 @@ import pytest
 from handmade import put_clips, put_dedup, put_scores
 
 from curation import filter
-from curation.__main__ import _to_remember, main, make_parser
+from curation.__main__ import main, make_parser
 from curation.config import Bucket, CurateConfig, PackConfig, Rule, RuleSet
+from curation.remembered import of_corpus
 from curation.scorers.motion import Motion
 from curation.tables import Corpus
 
@@ -25,7 +26,7 @@ def parsed(tmp_path, text):
     parser = make_parser()
     found = parser.parse_args(["run", "--config", str(tmp_path / "c.yaml")])
     built = parser.instantiate(found)["run"]
-    return CurateConfig(sets=built.sets, pack=built.pack), _to_remember(parser.dump(found))
+    return CurateConfig(sets=built.sets, pack=built.pack), of_corpus(parser.dump(found))
 
 
 def test_a_set_takes_from_pack_what_it_does_not_say(tmp_path):

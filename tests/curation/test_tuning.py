@@ -112,6 +112,7 @@ def test_a_sweep_writes_subsets_and_a_configuration_that_packs_them(corpus, caps
     swept = corpus.root / "sweep.yaml"
     assert main(["run", "--config", str(swept), "--out", str(corpus.root), "--job", "filter"]) == 0
     assert kept(corpus, "sweep_motion_top_25") == [True] * 6 + [False] * 2 and kept(corpus) == [False] * 3 + [True] * 5
+    assert list(yaml.safe_load((corpus.root / "config.yaml").read_text())["sets"]) == ["hq", "low"]
 
 
 def test_subsets_are_packed_as_the_set_is(corpus):
