@@ -7,6 +7,7 @@ windows.
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
 import torch
 from torch import Tensor
 
@@ -34,6 +35,7 @@ class ClipSource(Source):
         conditioning: Conditioning,
         captions: CaptionDraw = ANY_CAPTION,
         name: str = "",
+        kept: pa.Array | None = None,
     ) -> None:
         """Plans; reads no sample.
 
@@ -44,6 +46,7 @@ class ClipSource(Source):
             conditioning: its scores are needed, but for pictures, whose numbers are all 0; a caption if it says so.
             captions: which of its captions a sample is shown with.
             name: of the set in messages; its folder by default.
+            kept: keys of the samples that count; all by default.
 
         Raises:
             ValueError: no sample has what is conditioned on, or nothing is usable.
@@ -52,7 +55,7 @@ class ClipSource(Source):
         self._buckets, self._shards, self._conditioning = list(buckets), shards, conditioning
         self._rates, self._captions = rates, captions
         told = str(conditioning.captions), tuple(captions.weights)
-        needs = Needs(*told, conditioning.scores, conditioning.motion_bucket)
+        needs = Needs(*told, conditioning.scores, conditioning.motion_bucket, kept)
         self.plan = plan_samples(shards.index, buckets, rates, needs, self.name)
 
     @property

@@ -18,6 +18,7 @@ from training.clips import ClipSource
 from training.conditioning import Conditioning
 from training.data_plan import describe_bucket, describe_source, refuse_small
 from training.global_batch import accumulated_batches
+from training.kept import hash_of, kept_keys
 from training.latent_set import LatentSet, manifest_hash
 from training.latents import LatentSource
 from training.loader import StageLoader
@@ -37,6 +38,7 @@ class StageData(LightningDataModule):
         buckets: list[Bucket],
         set: str = "pretrain",
         mixture: dict[str, int] | None = None,
+        kept: str | None = None,
         latents: str | None = None,
         fps: tuple[float, ...] | None = (8.0,),
         strides: tuple[int, ...] | None = None,
@@ -59,6 +61,8 @@ class StageData(LightningDataModule):
             set: the packed set in it.
             mixture: the sets that are trained on in place of `set`, by name in `shards` or by folder, told by a slash;
                 and how many batches of each come in a round. The held-out samples stay those of `set`.
+            kept: verdicts of a corpus (OUT/verdicts/<set>): only clips that they keep are trained on, so that many
+                selections share one packed set. The held-out samples stay all those of `set`.
             latents: folder of latent sets that `python -m training encode` made of these packed sets; they are read in
                 place of the videos. Of the packed sets their manifests are still needed.
             fps: frames a second at which clips are read; a sample draws one of those that it is long enough for.
@@ -92,6 +96,7 @@ class StageData(LightningDataModule):
             raise ValueError(f"data.global_batch is a number of samples above 0, not {global_batch}")
         self.global_batch = global_batch
         self.shards, self.set, self.mixture, self.latents = shards, set, mixture or {set: 1}, latents
+        self.kept = kept
         self.buckets, self.batch_size, self.tokens_per_batch = buckets, batch_size, tokens_per_batch
         self.num_held_out, self.max_failed, self.workers, self.seed = num_held_out, max_failed, workers, seed
         self.num_steps, self.batches_per_step = 0, 1
@@ -189,7 +194,8 @@ class StageData(LightningDataModule):
         """
         self.tokens, latents, sizes = list(tokens), self.latent_sets(), self.batch_sizes(tokens)
         folders = [check_packed(self.shards, name) for name in self.mixture]
-        sources = [self._source(folder, TRAIN, latents, conditioning) for folder in folders]
+        kept = kept_keys(self.kept) if self.kept else None
+        sources = [self._source(folder, TRAIN, latents, conditioning, kept) for folder in folders]
         steps = [self.global_batch] * len(sizes) if self.global_batch is not None else sizes
         stream = Stream(sources, steps, self.seed, list(self.mixture.values()))
         if self.global_batch is not None:
@@ -202,12 +208,17 @@ class StageData(LightningDataModule):
             self.held_out, self._no_held_out = None, str(error)
 
     def _source(
-        self, folder: Place, split: str, latents: Mapping[Place, LatentSet], conditioning: Conditioning
+        self,
+        folder: Place,
+        split: str,
+        latents: Mapping[Place, LatentSet],
+        conditioning: Conditioning,
+        kept: pa.Array | None = None,
     ) -> ClipSource:
-        told = self.buckets, self.rates, conditioning
+        told, more = (self.buckets, self.rates, conditioning), {"captions": self.captions, "kept": kept}
         if found := latents.get(folder):
-            return LatentSource(ShardSet(found.folder / split), *told, found.num_windows, captions=self.captions)
-        return ClipSource(ShardSet(folder / split), *told, self.captions)
+            return LatentSource(ShardSet(found.folder / split), *told, found.num_windows, **more)
+        return ClipSource(ShardSet(folder / split), *told, **more)
 
     @property
     def skipped(self) -> pa.Table:
@@ -239,6 +250,8 @@ class StageData(LightningDataModule):
         told: dict[str, Any] = {"shards": [manifest_hash(folder / TRAIN) for folder in folders]}
         if latents := self.latent_sets():
             told["latents"] = [manifest_hash(latents[folder].folder / TRAIN) for folder in folders]
+        if self.kept:
+            told["kept"] = hash_of(kept_keys(self.kept))
         return told | ({"mixture": list(self.mixture.values())} if len(folders) > 1 else {})
 
     def samples_at(self, step: int) -> int:

@@ -38,10 +38,12 @@ class Needs:
     scores: tuple[str, ...] = ()
     """Columns of scores."""
     motion_bucket: bool = False
+    kept: pa.Array | None = None
+    """Keys of the samples that count; without, all do."""
 
     def of(self, bucket: Bucket) -> "Needs":
         """What a bucket's samples must have: for pictures all numbers are 0."""
-        return Needs(self.captions, self.sources) if bucket.is_image else self
+        return Needs(self.captions, self.sources, kept=self.kept) if bucket.is_image else self
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,13 +127,20 @@ _Check = tuple[str, np.ndarray, Callable[[int], str]]
 
 
 def _checks(index: pa.Table, bucket: Bucket, rates: Rates, needs: Needs, name: str) -> list["_Check"]:
+    kept = _kept_check(index, needs)
     if bucket.is_image:
-        return [*_need_checks(index, needs, name), _size_check(index, bucket)]
+        return [*kept, *_need_checks(index, needs, name), _size_check(index, bucket)]
     pictures = np.isnan(index["fps"].to_numpy())
     found: list[_Check] = [("a picture", pictures, lambda _: "")]
     if not pictures.all():
         found += _need_checks(index, needs, name)
-    return [*found, _size_check(index, bucket), *_time_checks(index, bucket, rates)]
+    return [*kept, *found, _size_check(index, bucket), *_time_checks(index, bucket, rates)]
+
+
+def _kept_check(index: pa.Table, needs: Needs) -> list[_Check]:
+    if needs.kept is None:
+        return []
+    return [("not in data.kept", ~pc.is_in(index["key"], value_set=needs.kept).to_numpy(), lambda _: "")]
 
 
 def _need_checks(index: pa.Table, needs: Needs, name: str) -> list[_Check]:

@@ -8,6 +8,7 @@ ABOUT_RUNNING = (
     "data.workers",
     "data.shards",
     "data.mixture",
+    "data.kept",
     "data.latents",
     "data.num_held_out",
     "data.max_failed",
