@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from training.sharding import like, local, whole
 
+Place = tuple[str, dict[str, Tensor | None], str]
+"""Name in the state dict, and where the tensor of now lies: a submodule's dictionary, and its key there."""
+
 
 class Ema:
     """average <- d average + (1 - d) weights, with d = min(decay, (1 + n) / (10 + n)) at the nth update.
@@ -32,6 +35,8 @@ class Ema:
         self.length = decay
         self.num_updates = 0
         self._average = {name: raw.clone() for name, raw in module.state_dict().items()}
+        self._places_of: nn.Module | None = None
+        self._places: list[Place] = []  # to walk through the modules at every step costs more than to average
 
     def decay(self) -> float:
         """d of the last update."""
@@ -41,16 +46,19 @@ class Ema:
     def update(self, module: nn.Module) -> None:
         """Takes in the module's weights; call once an optimizer step. The averages follow the module to its device."""
         self.num_updates += 1
+        if self._places_of is not module:
+            self._places_of, self._places = module, list(_places(module))
         averages, weights = [], []
-        for name, raw in module.named_parameters(remove_duplicate=False):
-            if raw.requires_grad:
-                wide = torch.promote_types(raw.dtype, torch.float32)
-                self._average[name] = self._average[name].to(raw.device, wide)
-                averages.append(local(self._average[name]))
-                weights.append(local(raw.detach()).to(wide))
-        for name, raw in module.named_buffers(remove_duplicate=False):
-            if name in self._average:  # others are in no state dict
+        for name, tensors, key in self._places:
+            raw = tensors[key]
+            if raw is None or name not in self._average:  # buffers that are in no state dict
+                continue
+            if not isinstance(raw, nn.Parameter):
                 self._average[name] = raw.clone()
+            elif raw.requires_grad:
+                self._average[name] = average = _wide(self._average[name], raw)
+                averages.append(local(average))
+                weights.append(local(raw).to(average.dtype))
         if averages:
             torch._foreach_lerp_(averages, weights, 1 - self.decay())
 
@@ -95,6 +103,20 @@ class Ema:
             )
         self.num_updates = state["num_updates"]
         self._average = {name: like(average[name], old) for name, old in self._average.items()}
+
+
+def _places(module: nn.Module) -> Iterator[Place]:
+    for prefix, part in module.named_modules(remove_duplicate=False):
+        for tensors in (part._parameters, part._buffers):
+            for key in tensors:
+                yield f"{prefix}.{key}".lstrip("."), tensors, key
+
+
+def _wide(average: Tensor, raw: Tensor) -> Tensor:
+    """The average on the device of the weight, in float32 at least."""
+    if average.device == raw.device and average.dtype in (torch.float32, torch.float64):
+        return average
+    return average.to(raw.device, torch.promote_types(raw.dtype, torch.float32))
 
 
 @torch.no_grad()

@@ -82,6 +82,8 @@ class StageModule(LightningModule):
         """Samples that so many steps of the stage learn from."""
         self.skips_step = False
         """Whether the step of now is left out; see `callbacks/guard.py`."""
+        self.gradient_norm: Tensor | None = None
+        """Of the step of now, before it is clipped; None where nobody took it."""
 
     def load_frozen(self, device: torch.device) -> None:
         """Loads the codec, and the encoder of captions or images.
@@ -153,6 +155,14 @@ class StageModule(LightningModule):
         super().optimizer_step(*args, **kwargs)
         if not self.skips_step:
             self.ema.update(self.denoiser)
+
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Clips by the norm that was taken already, once a step, where there is one."""
+        if self.gradient_norm is None or not gradient_clip_val or gradient_clip_algorithm == "value":
+            return self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        torch.nn.utils.clip_grads_with_norm_(self.denoiser.parameters(), gradient_clip_val, self.gradient_norm)
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Notes when a batch has come, before it goes to the device: what was waited until then is for data."""

@@ -49,7 +49,8 @@ class GradientGuard(Callback):
             ValueError: too many steps were left out.
         """
         gradients = [p.grad for p in pl_module.denoiser.parameters() if p.grad is not None]
-        self.norm = float(torch.nn.utils.get_total_norm(gradients))
+        pl_module.gradient_norm = torch.nn.utils.get_total_norm(gradients)
+        self.norm = float(pl_module.gradient_norm)
         pl_module.skips_step = not self._is_fine()
         if not pl_module.skips_step:
             self.norms = [*self.norms[1 - WINDOW :], self.norm]
