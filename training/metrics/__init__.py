@@ -1,0 +1,1 @@
+"""What a trained model's videos are worth; one metric a file."""
