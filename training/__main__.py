@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shards.places import is_address
+from training.evaluation import command as evaluation
 from training.recipe import ALL, CONFIGS, Recipe
 from training.run import Run, last_finished, weights_of
 
@@ -56,6 +57,7 @@ def make_parser() -> argparse.ArgumentParser:
     ema = commands.add_parser("ema", parents=[shared], allow_abbrev=False, help="make an average of another length")
     ema.add_argument("--stage", required=True, help="a finished stage that kept snapshots")
     ema.add_argument("--sigma-rel", type=float, required=True, help="length, as model.ema_sigma_rel takes it")
+    evaluation.add_parser(commands, shared)
     plan = commands.add_parser("plan", parents=[shared], allow_abbrev=False, help="say what stages would do")
     plan.add_argument("--stage", help="a stage or a chain (default: all)")
     out = commands.add_parser("export", parents=[shared], allow_abbrev=False, help="write a stage for diffusers")
@@ -137,6 +139,15 @@ def export(options: argparse.Namespace, rest: list[str]) -> None:
 
     for line in export_stage(run, Path(options.out or run.folder / "diffusers"), rest):
         print(line)
+
+
+def evaluate(options: argparse.Namespace, rest: list[str]) -> None:
+    """Samples from a stage and measures it."""
+    recipe, runs = _recipe(options), _runs(options)
+    run = Run(runs / options.stage) if options.stage else last_finished(recipe, runs)
+    recipe.files(run.stage)
+    with _sole_user(Run(Path(options.out or run.folder / "evaluation"))):
+        evaluation.run_evaluation(recipe, run, options, rest)
 
 
 def plan(options: argparse.Namespace, rest: list[str]) -> None:
@@ -221,7 +232,15 @@ def _sole_user(run: Run) -> Iterator[None]:
         yield
 
 
-COMMANDS = {"train": train, "sample": sample, "ema": ema, "export": export, "plan": plan, "encode": encode}
+COMMANDS = {
+    "train": train,
+    "sample": sample,
+    "evaluate": evaluate,
+    "ema": ema,
+    "export": export,
+    "plan": plan,
+    "encode": encode,
+}
 
 
 def main(arguments: list[str]) -> int:
