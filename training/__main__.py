@@ -1,20 +1,19 @@
 """The command line of training: train a stage, sample from one, plan a recipe, encode its data beforehand."""
 
 import argparse
-import fcntl
 import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shards.places import is_address
+from training.ablation import command as ablation
 from training.evaluation import command as evaluation
 from training.recipe import ALL, CONFIGS, Recipe
 from training.run import Run, last_finished, weights_of
+from training.sole_user import sole_user
 
 if TYPE_CHECKING:
     from training.data import StageData
@@ -58,6 +57,7 @@ def make_parser() -> argparse.ArgumentParser:
     ema.add_argument("--stage", required=True, help="a finished stage that kept snapshots")
     ema.add_argument("--sigma-rel", type=float, required=True, help="length, as model.ema_sigma_rel takes it")
     evaluation.add_parser(commands, shared)
+    ablation.add_parser(commands, shared)
     plan = commands.add_parser("plan", parents=[shared], allow_abbrev=False, help="say what stages would do")
     plan.add_argument("--stage", help="a stage or a chain (default: all)")
     out = commands.add_parser("export", parents=[shared], allow_abbrev=False, help="write a stage for diffusers")
@@ -88,7 +88,7 @@ def train(options: argparse.Namespace, rest: list[str]) -> None:
         if is_before and run.is_finished:
             continue
         stage, screen = build_stage(recipe.files(name), rest), Screen()
-        with _sole_user(run):
+        with sole_user(run):
             train_stage(stage, run, screen, options.force and not is_before)
 
 
@@ -119,7 +119,7 @@ def sample(options: argparse.Namespace, rest: list[str]) -> None:
         Path(options.out or run.folder / "samples"),
         Sampling(options.batch, options.raw, options.ema, options.force),
     )
-    with _sole_user(Run(folder)):
+    with sole_user(Run(folder)):
         sampled = []
         for each in sample_videos(run, wanted, folder, rest, how):
             print(f"stage {run.stage}: {each.video} {each.animation} {each.sheet}", flush=True)
@@ -146,8 +146,16 @@ def evaluate(options: argparse.Namespace, rest: list[str]) -> None:
     recipe, runs = _recipe(options), _runs(options)
     run = Run(runs / options.stage) if options.stage else last_finished(recipe, runs)
     recipe.files(run.stage)
-    with _sole_user(Run(Path(options.out or run.folder / "evaluation"))):
-        evaluation.run_evaluation(recipe, run, options, rest)
+    with sole_user(Run(Path(options.out or run.folder / "evaluation"))):
+        evaluation.run_evaluation(recipe, run, options, rest, lambda line: _say(f"stage {run.stage}: {line}"))
+
+
+def ablate(options: argparse.Namespace, rest: list[str]) -> None:
+    """Trains and judges the subsets of a corpus."""
+    out = _runs(options)
+    with sole_user(Run(out)):
+        if failed := ablation.run_ablation(_recipe(options), out, options, rest, _say):
+            raise ValueError(f"{failed} trials failed; the same command goes on with them")
 
 
 def plan(options: argparse.Namespace, rest: list[str]) -> None:
@@ -168,7 +176,7 @@ def ema(options: argparse.Namespace, rest: list[str]) -> None:
     run = Run(_runs(options) / options.stage)
     from training.post_hoc import synthesise
 
-    with _sole_user(run):
+    with sole_user(run):
         print(f"stage {run.stage}: {synthesise(run, options.sigma_rel)}")
 
 
@@ -185,7 +193,7 @@ def encode(options: argparse.Namespace, rest: list[str]) -> None:
     out = Path(options.out) if options.out else _beside(stage.data)
     for packed in stage.data.packed_sets():
         latents = LatentSet(out / packed.name)
-        with _sole_user(Run(latents.folder)):
+        with sole_user(Run(latents.folder)):
             make_latent_set(stage, packed, latents, encoding, screen, options.force)
 
 
@@ -208,34 +216,15 @@ def _runs(options: argparse.Namespace) -> Path:
     return Path(options.runs or Path("runs") / Path(options.recipe).name)
 
 
-@contextmanager
-def _sole_user(run: Run) -> Iterator[None]:
-    """Holds a stage, or a latent set, alone; the processes that Lightning starts beside the first are let through.
-
-    Raises:
-        ValueError: it cannot be written to, or another process works on it.
-    """
-    if any(os.environ.get(name, "0") != "0" for name in ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")):
-        yield
-        return
-    try:
-        run.folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = (run.folder.parent / f".{run.stage}.lock").open("w")
-    except OSError as error:
-        raise ValueError(f"{run.folder.parent} cannot be written to: {error.strerror}; name another: OUT=") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.register_at_fork(after_in_child=lock.close)  # else workers would hold it when this process is killed
-        except OSError as error:
-            raise ValueError(f"another process works on {run.folder}; wait for it") from error
-        yield
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 COMMANDS = {
     "train": train,
     "sample": sample,
     "evaluate": evaluate,
+    "ablate": ablate,
     "ema": ema,
     "export": export,
     "plan": plan,

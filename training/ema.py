@@ -3,7 +3,7 @@
 A dictionary of tensors rather than a second module: no deep copy, and what is frozen is never averaged.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from training.sharding import like, local, whole
 
-Place = tuple[str, dict[str, Tensor | None], str]
+Place = tuple[str, Mapping[str, Tensor | None], str]
 """Name in the state dict, and where the tensor of now lies: a submodule's dictionary, and its key there."""
 
 

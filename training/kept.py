@@ -1,4 +1,4 @@
-"""Which samples of a packed set are trained on, as a table of verdicts tells it: many selections over one set of shards."""
+"""Which samples of a packed set are trained on, as verdicts tell it: many selections over one set of shards."""
 # pyarrow.compute makes its functions while it is imported, unseen by pyright:
 # pyright: reportAttributeAccessIssue=false
 

@@ -86,6 +86,18 @@ class Recipe:
             before = config.get("init_from", before) if isinstance(config, dict) else before
         return before
 
+    def before(self, stage: str) -> list[str]:
+        """The stages whose weights a stage builds on, in the order of training, without itself.
+
+        Raises:
+            ValueError: there is no such recipe or stage.
+        """
+        self.files(stage)
+        names, found = self.stages, []
+        while (stage := self._init_from(stage) or "") in names and stage not in found:
+            found.insert(0, stage)
+        return found
+
     @property
     def chains(self) -> dict[str, list[str]]:
         """Stages by the name that stands for them, in the order of training.

@@ -1,4 +1,4 @@
-"""Many selections over one packed set: only what verdicts keep is trained on, the rest is listed, the held-out stays."""
+"""Many selections over one packed set: only what verdicts keep is trained on, and the rest is listed."""
 
 import json
 
@@ -54,12 +54,12 @@ def test_only_kept_samples_are_trained_on(tiny, tmp_path, capsys):
 
 def test_another_selection_is_another_run(tiny, tmp_path, capsys):
     keys = keys_of(tiny)
-    first = put_verdicts(tmp_path / "first", dict.fromkeys(keys, []))
+    first = put_verdicts(tmp_path / "first", {key: [] for key in keys})
     assert main(tiny.train("1", "--data.kept", first)) == 0
-    same = put_verdicts(tmp_path / "moved", dict.fromkeys(keys, []))
+    same = put_verdicts(tmp_path / "moved", {key: [] for key in keys})
     assert main(tiny.train("1", "--data.kept", same)) == 0
     assert "is finished" in capsys.readouterr().out
-    other = put_verdicts(tmp_path / "other", dict.fromkeys(keys[1:], []))
+    other = put_verdicts(tmp_path / "other", {key: [] for key in keys[1:]})
     assert main(tiny.train("1", "--data.kept", other)) == 1
     assert "kept" in capsys.readouterr().err
 

@@ -1,6 +1,7 @@
 """The command `evaluate`."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from training.recipe import Recipe
@@ -15,11 +16,15 @@ def add_parser(commands, shared: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--raw", action="store_true", help="the last weights in place of their average")
     which.add_argument("--ema", metavar="LENGTH", help="another average: its ema_decay or ema_sigma_rel")
-    parser.add_argument("--out", help="folder for metrics.parquet, the page and videos (default: evaluation in the run)")
+    parser.add_argument(
+        "--out", help="folder for metrics.parquet, the page and videos (default: evaluation in the run)"
+    )
     parser.add_argument("--force", action="store_true", help="replace what was sampled with other settings")
 
 
-def run_evaluation(recipe: Recipe, run: Run, options: argparse.Namespace, rest: list[str]) -> None:
+def run_evaluation(
+    recipe: Recipe, run: Run, options: argparse.Namespace, rest: list[str], say: Callable[[str], None]
+) -> None:
     """Evaluates a stage.
 
     Raises:
@@ -33,5 +38,4 @@ def run_evaluation(recipe: Recipe, run: Run, options: argparse.Namespace, rest: 
     folder = Path(options.out or run.folder / "evaluation")
     section = evaluation_section(recipe.files(run.stage))
     how = Sampling(raw=options.raw, ema=options.ema, force=options.force)
-    page = evaluate(run, folder, section, rest, how, lambda line: print(f"stage {run.stage}: {line}", flush=True))
-    print(f"stage {run.stage}: {page}")
+    say(str(evaluate(run, folder, section, rest, how, say)))

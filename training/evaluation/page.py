@@ -26,12 +26,16 @@ def write_page(
         metrics: rows of `tables.METRICS`.
         videos: rows of `tables.VIDEOS`; those after the first 200 are left out, and that is said.
     """
-    page = _environment().get_template("evaluation.html").render(
-        stage=run.stage,
-        where=run.folder.parent.name,
-        metrics=metrics,
-        videos=videos[:MOST_VIDEOS],
-        total=len(videos),
+    page = (
+        _environment()
+        .get_template("evaluation.html")
+        .render(
+            stage=run.stage,
+            where=run.folder.parent.name,
+            metrics=metrics,
+            videos=videos[:MOST_VIDEOS],
+            total=len(videos),
+        )
     )
     with atomic_path(folder / NAME) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -39,9 +43,7 @@ def write_page(
 
 
 def _environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
+    made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     made.filters["figure"] = figure
     return made
 

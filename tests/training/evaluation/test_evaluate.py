@@ -1,4 +1,4 @@
-"""An evaluation from end to end: the same videos every time, beside their references, with figures that say what they are."""
+"""An evaluation from end to end: the same videos every time, beside their references, and figures of just those."""
 
 from dataclasses import dataclass
 from html.parser import HTMLParser

@@ -1,0 +1,140 @@
+"""An ablation from end to end: equal trainings but for what arms keep, resumed trial by trial, judged, and told."""
+
+import json
+import shutil
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from tiny_recipe import TinyRecipe
+
+from shards.reader import ShardSet
+from shards.schema import VERDICTS
+from training.__main__ import main
+from training.ablation.results import VALUES
+from training.evaluation.tables import read_rows
+from training.metrics.temporal_flickering import TemporalFlickering
+
+METRIC = f"{TemporalFlickering.__module__}.{TemporalFlickering.__name__}"
+ARMS = {
+    "raw": [],
+    "full": [{"column": "motion", "min": 0.1}],
+    "motion_bottom_50": [{"column": "motion", "drop_bottom": 0.5}],
+}
+
+
+class Sweep:
+    """A corpus after a sweep: six clips, of which each arm but `raw` keeps four; and a recipe that judges."""
+
+    def __init__(self, root):
+        self.tiny, self.corpus, self.out = TinyRecipe(root), root, root / "ablation"
+        self.tiny.pack()
+        shutil.copytree(self.tiny.shards / "pretrain", self.tiny.shards / "sweep_raw")
+        keys = ShardSet(self.tiny.shards / "sweep_raw" / "train").index["key"].to_pylist()
+        for number, (arm, rules) in enumerate(ARMS.items()):
+            gone = keys[number : number + 2] if rules else []
+            self._write(arm, {key: ["motion"] if key in gone else [] for key in keys}, rules)
+        (root / "config.yaml").write_text(yaml.safe_dump({"out": str(root), "sets": {"pretrain": {"rules": []}}}))
+        base = self.tiny.recipe / "base.yaml"
+        told = {"evaluation": {"metrics": [{"class_path": METRIC}], "num_videos": 2, "batch": 2}}
+        base.write_text(yaml.safe_dump(yaml.safe_load(base.read_text()) | told))
+
+    def _write(self, arm, rejected, rules):
+        folder = self.corpus / "verdicts" / f"sweep_{arm}"
+        folder.mkdir(parents=True)
+        rows = [{"clip_id": key, "rejected_by": reasons} for key, reasons in rejected.items()]
+        pq.write_table(pa.Table.from_pylist(rows, schema=VERDICTS), folder / "part-00000.parquet")
+        kept = sum(not reasons for reasons in rejected.values())
+        counts = {"clips": len(rows), "kept": kept, "rejected": len(rows) - kept}
+        (folder / "rules.json").write_text(json.dumps({"rules": rules, "duplicates": "best", "counts": counts}))
+
+    def ablate(self, *arguments):
+        told = ("--corpus", str(self.corpus), "--judge", "temporal_flickering", "--engine", "local", "--seeds", "2")
+        recipe = ("--recipe", str(self.tiny.recipe), "--runs", str(self.out))
+        return main(["ablate", *recipe, *told, *arguments])
+
+    def trained_on(self, trial):
+        skipped = pq.read_table(self.out / trial / "skipped.parquet")
+        return 6 - skipped["reason"].to_pylist().count("not in data.kept")
+
+
+@pytest.fixture
+def swept(tmp_path):
+    return Sweep(tmp_path)
+
+
+@pytest.mark.slow
+def test_arms_differ_in_what_they_train_on_alone(swept, capsys):
+    assert swept.ablate() == 0
+    told = capsys.readouterr().out
+    assert "3 arms x 2 seeds = 6 trials" in told and "✓ raw-0 (1 of 6)" in told
+    assert {trial: swept.trained_on(trial) for trial in ("raw-0", "full-1")} == {"raw-0": 6, "full-1": 4}
+    records = [json.loads((swept.out / trial / "stage.json").read_text()) for trial in ("raw-1", "full-1")]
+    raw, full = (record["made_from"] for record in records)
+    assert {key for key in raw if raw[key] != full[key]} == {"kept"}
+    rows = read_rows(swept.out / "values.parquet", VALUES)
+    assert len(rows) == 6 * 2 and {row["name"] for row in rows} == {"held_out_loss", "temporal_flickering"}
+    assert len({row["value"] for row in rows if row["name"] == "held_out_loss"}) == 6
+    page = (swept.out / "ablation.html").read_text()
+    assert "motion_bottom_50" in page and page.count("<svg") == 3 and "NaN" not in page
+
+    _check_rules(swept)
+
+
+def _check_rules(swept):
+    """The rules that won are those of the arm that is rated best."""
+    ratings = pq.read_table(swept.out / "ratings.parquet").to_pylist()
+    best = max(ratings, key=lambda row: row["rating"])["arm"]
+    sets = yaml.safe_load((swept.out / "rules.yaml").read_text())["sets"]
+    assert sets["ablation_won"] == {"rules": ARMS[best], "duplicates": "best"}
+    rated = {row["arm"]: row["rating"] for row in ratings}
+    beats = rated["motion_bottom_50"] > rated["raw"]
+    assert sets["ablation_by_score"]["rules"] == (ARMS["motion_bottom_50"] if beats else [])
+    assert sets["pretrain"] == {"rules": []}
+
+
+@pytest.mark.slow
+def test_what_is_done_is_not_done_again(swept, monkeypatch, capsys):
+    assert swept.ablate("--seeds", "1", "--arms", "raw,full") == 0
+    weights = (swept.out / "raw-0" / "ema.safetensors").read_bytes()
+    assert swept.ablate("--arms", "raw,full") == 0
+    assert (swept.out / "raw-0" / "ema.safetensors").read_bytes() == weights
+    values = (swept.out / "values.parquet").read_bytes()
+    monkeypatch.setattr("training.module.StageModule.training_step", None)
+    monkeypatch.setattr("training.module.StageModule.generate", None)
+    assert swept.ablate("--arms", "raw,full") == 0
+    assert (swept.out / "values.parquet").read_bytes() == values
+
+
+def test_a_trial_that_fails_stops_no_other(swept, capsys):
+    (swept.corpus / "verdicts" / "sweep_full" / "part-00000.parquet").write_bytes(b"PAR1")
+    assert swept.ablate("--seeds", "1") == 1
+    told = capsys.readouterr()
+    assert "✗ full-0" in told.out and "holds no verdicts" in told.out and "1 trials failed" in told.err
+    assert {row["arm"] for row in read_rows(swept.out / "values.parquet", VALUES)} == {"raw", "motion_bottom_50"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--arms", "raw,blur"), "no subset 'blur'"),
+        (("--arms", "full"), "'raw' belongs to every ablation"),
+        (("--seeds", "0"), "--seeds is at least 1"),
+        (("--stage", "9"), "no stage '9'"),
+        (("--corpus", "nowhere"), "make sweep"),
+        (("--model.speed", "3"), "speed"),
+        (("--judge", "sharpness"), "--judge sharpness is no metric"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_before_any_training(swept, capsys, arguments, words):
+    assert swept.ablate(*arguments) == 1
+    assert words in capsys.readouterr().err
+    assert not list(swept.out.glob("*/stage.json"))
+
+
+@pytest.mark.slow
+def test_trials_run_side_by_side_on_ray(swept, capsys):
+    assert swept.ablate("--engine", "ray", "--arms", "raw,full") == 0
+    assert capsys.readouterr().out.count("✓ ") >= 4
+    assert {row["seed"] for row in read_rows(swept.out / "values.parquet", VALUES)} == {0, 1}

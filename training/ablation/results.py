@@ -1,0 +1,81 @@
+"""What trials came to: the values of every metric by arm and seed, and of every video."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from shards.schema import field as column
+from training.ablation.compare import Comparison, compare
+from training.ablation.trial import Trial
+from training.ablation.votes import Round
+from training.evaluation.evaluate import METRICS_FILE, VIDEOS_FILE
+from training.evaluation.tables import METRICS, VIDEOS, read_rows
+
+HELD_OUT = "held_out_loss"
+VALUES = pa.schema(
+    [
+        column("arm", pa.string(), "the selection that was trained on"),
+        column("seed", pa.int64(), "of its training"),
+        *[METRICS.field(name) for name in ("name", "value", "low", "high", "better", "protocol", "missing")],
+    ]
+)
+
+
+@dataclass
+class Metric:
+    """One metric over all trials."""
+
+    name: str
+    better: str
+    protocol: str
+    values: dict[str, dict[int, float | None]] = field(default_factory=dict)
+    """By arm and seed; None where it could not be measured."""
+    videos: dict[str, dict[Round, float]] = field(default_factory=dict)
+    """By arm and round, where each video has a value of its own."""
+
+    def comparisons(self) -> list[Comparison]:
+        """Arms, and what sets them apart from the raw set."""
+        return compare(self.values)
+
+
+def collect(trials: Sequence[Trial]) -> tuple[dict[str, Metric], list[dict[str, Any]]]:
+    """Metrics by name, and all values as rows of `VALUES`, of the trials that are done.
+
+    Raises:
+        ValueError: a table of an evaluation is damaged.
+    """
+    metrics: dict[str, Metric] = {}
+    rows: list[dict[str, Any]] = []
+    for trial in trials:
+        if not (trial.evaluation / METRICS_FILE).exists():
+            continue
+        figures = [_held_out(trial), *read_rows(trial.evaluation / METRICS_FILE, METRICS)]
+        for figure in figures:
+            metric = metrics.setdefault(figure["name"], Metric(figure["name"], figure["better"], figure["protocol"]))
+            _check_protocol(metric, figure, trial)
+            metric.values.setdefault(trial.arm.name, {})[trial.seed] = figure["value"]
+            rows.append({"arm": trial.arm.name, "seed": trial.seed} | {k: figure[k] for k in VALUES.names[2:]})
+        for video in read_rows(trial.evaluation / VIDEOS_FILE, VIDEOS):
+            place = Round(video["caption"], video["seed"], trial.seed)
+            for name, value in video["values"].items():
+                metrics[name].videos.setdefault(trial.arm.name, {})[place] = value
+    return metrics, rows
+
+
+def _held_out(trial: Trial) -> dict[str, Any]:
+    """The last held-out loss as a figure."""
+    measured: Sequence[Mapping[str, float]] = (trial.run.record or {}).get("held_out_loss") or []
+    told = {"name": HELD_OUT, "low": None, "high": None, "better": "lower"}
+    protocol = "loss of the averaged weights on held-out samples of the set that all arms share, fixed noise levels"
+    value = measured[-1]["loss"] if measured else None
+    return told | {"value": value, "protocol": protocol, "missing": "" if measured else "no sample is held out"}
+
+
+def _check_protocol(metric: Metric, figure: Mapping[str, Any], trial: Trial) -> None:
+    if metric.protocol != figure["protocol"]:
+        raise ValueError(
+            f"{trial.folder.name} measured {metric.name} in another way than the trials before it ({figure['protocol']}"
+            f", not {metric.protocol}): remove {trial.evaluation / METRICS_FILE} of the older ones, and run this again"
+        )
