@@ -14,6 +14,7 @@ from curation.config import CurateConfig
 from curation.demo.config import DemoConfig
 from curation.pictures.config import PicturesConfig
 from curation.remembered import of_corpus, without_subsets
+from curation.rule_yaml import register
 from curation.tuning import add_parsers, with_overrides
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def make_parser(command: str | None = None) -> ArgumentParser:
     """`run` for the jobs, `filter` and `sweep` for thresholds, `pictures` for those of a user, `demo` renders; keys,
     which take time to add, of that command only, without one of all."""
     set_parsing_settings(docstring_parse_attribute_docstrings=True)  # --help shows the docs of fields
+    register()
     parser = ArgumentParser(
         prog="python -m curation", exit_on_error=False, description="Turns raw video into a curated, packed data set."
     )

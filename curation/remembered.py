@@ -2,6 +2,8 @@
 
 import yaml
 
+from curation.plain_yaml import to_yaml
+
 OF_THIS_RUN = ("config", "job", "force", "retry", "limit", "set", "thresholds", "dry_run", "of", "columns", "shares")
 """Not remembered with the corpus."""
 
@@ -9,7 +11,7 @@ OF_THIS_RUN = ("config", "job", "force", "retry", "limit", "set", "thresholds", 
 def of_corpus(dumped: str) -> str:
     """The configuration of the corpus out of all that was parsed: YAML that --config takes."""
     (said,) = yaml.safe_load(dumped).values()
-    return _yaml({key: value for key, value in said.items() if key not in OF_THIS_RUN})
+    return to_yaml({key: value for key, value in said.items() if key not in OF_THIS_RUN})
 
 
 def without_subsets(configuration: str) -> str:
@@ -18,8 +20,4 @@ def without_subsets(configuration: str) -> str:
 
     said = yaml.safe_load(configuration)
     said["sets"] = {name: rules for name, rules in (said.get("sets") or {}).items() if not name.startswith(PREFIX)}
-    return _yaml(said)
-
-
-def _yaml(keys: dict) -> str:
-    return yaml.safe_dump(keys, sort_keys=False, allow_unicode=True)
+    return to_yaml(said)
