@@ -51,9 +51,14 @@ def count(corpus: Corpus, scorers: Iterable[str], sets: Iterable[str]) -> list[S
     return sums
 
 
-def by_cause(errors: Iterable[str]) -> dict[str, int]:
-    """Errors counted by their text before the first colon, most frequent first, then by text."""
-    return _ranked(Counter(error.split(":", 1)[0].strip() for error in errors))
+def causes(errors: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Of each error the text before its first colon."""
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(errors, "(?s):.*", ""))
+
+
+def by_cause(errors: pa.ChunkedArray) -> dict[str, int]:
+    """Errors counted by their cause, most frequent first, then by text."""
+    return _ranked(Counter(_value_counts(causes(errors))))
 
 
 def _ranked(counter: Counter[str]) -> dict[str, int]:
@@ -77,7 +82,7 @@ def _inputs(corpus: Corpus) -> list[Sum]:
         rows = rows.filter(is_listed)
         statuses.update(_value_counts(rows["status"]))
         for status, counter in errors.items():
-            counter.update(by_cause(rows["error"].filter(pc.equal(rows["status"], status)).drop_null().to_pylist()))
+            counter.update(by_cause(rows["error"].filter(pc.equal(rows["status"], status)).drop_null()))
     parts = [Amount("split", statuses["ok"])]
     parts += [Amount(status, statuses[status], reasons=_ranked(errors[status])) for status in errors]
     parts += [Amount(REASON, statuses[REASON])] if statuses[REASON] else []
@@ -123,7 +128,7 @@ def _scored(corpus: Corpus, name: str) -> Sum:
     table, error, rows, errors = f"scores/{name}", name + ERROR_SUFFIX, 0, Counter()
     for part in corpus.parts(table):
         rows += num_rows(corpus, table, part)
-        errors.update(by_cause(corpus.read(table, part, [error])[error].drop_null().to_pylist()))
+        errors.update(by_cause(corpus.read(table, part, [error])[error].drop_null()))
     failed = Amount("failed", errors.total(), reasons=_ranked(errors))
     parts = [Amount("scored", rows - errors.total()), failed, *_pending("scored", _clips(corpus, but=table))]
     return Sum("score", name, Amount("clips", _clips(corpus)), parts)
@@ -169,7 +174,7 @@ def _packed(corpus: Corpus, name: str, kept: Amount) -> Sum:
     rows = {kind: sum(_rows_below(corpus, f"{table}/{kind}").values()) for kind in ("train", "val")}
     errors = Counter()
     for stem in _rows_below(corpus, f"{table}/failures"):
-        errors.update(by_cause(corpus.read(f"{table}/failures", stem, ["error"])["error"].to_pylist()))
+        errors.update(by_cause(corpus.read(f"{table}/failures", stem, ["error"])["error"]))
     parts = [Amount(kind, number) for kind, number in rows.items()]
     parts.append(Amount("failed", errors.total(), reasons=_ranked(errors)))
     plan, done = set_files(corpus, name).plan_list, corpus.folder(table) / PACK_DONE
