@@ -16,7 +16,7 @@ from curation.coverage import COVERAGE, coverage
 from curation.funnel import FUNNEL, Sum, broken, to_table
 from curation.histograms import HISTOGRAMS, histograms, score_columns, spreads
 from curation.joined import KEY, Joined, join, read_mirror
-from curation.streamed import write_streamed
+from curation.streamed import in_order, write_streamed
 from curation.tables import Corpus
 from curation.user_columns import names_beside, of_files, user_columns
 from shards.schema import FAILURES, VIDEO_ID, field
@@ -69,8 +69,11 @@ def write_clips(wide: Joined, sets: list[str], users: dict[str, pa.DataType]) ->
     and `rejected_by_<set>`, and those that the user's table brought. What a job has not reached is null.
     """
     schema = clip_schema(wide, sets, users)
-    tables = (pa.table(clip_columns(wide, sets, users, part), names=schema.names) for part in wide.parts())
-    write_streamed(wide.corpus.folder("stats") / "clips.parquet", schema, tables)
+
+    def rows_of(part: str) -> pa.Table:
+        return pa.table(clip_columns(wide, sets, users, part), names=schema.names).cast(schema)
+
+    write_streamed(wide.corpus.folder("stats") / "clips.parquet", schema, in_order(rows_of, wide.parts()))
 
 
 def write_histograms(corpus: Corpus, sets: list[str]) -> None:
