@@ -13,20 +13,18 @@ from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namesp
 from curation.config import CurateConfig
 from curation.demo.config import DemoConfig
 from curation.pictures.config import PicturesConfig
-from curation.remembered import of_corpus, without_subsets
+from curation.remembered import of_corpus, with_default_config, without_subsets
+from curation.rule_yaml import register
 from curation.tuning import add_parsers, with_overrides
 
 if TYPE_CHECKING:
     from shards.places import Place
 
-CONFIGS = Path("configs/curate")
 DEMO_FOOTAGE = Path("data/demo/footage")
 JOB_NAMES = ("split", "score", "dedup", "filter", "pack", "stats")
 FORCEABLE = ("split", "captions", "score", "dedup", "pack")
 RETRIABLE = ("quarantined", "failed", "blocked")
 GOES_ON = "What is finished stands; once that is mended, the same command goes on"
-WITH_CORPUS = ("run", "filter", "sweep")
-"""Commands that know the whole configuration."""
 TABLE_FOLDERS = ("inputs", "videos", "clips", "captions", "proxies", "scores", "verdicts", "shards", "stats")
 
 
@@ -34,6 +32,7 @@ def make_parser(command: str | None = None) -> ArgumentParser:
     """`run` for the jobs, `filter` and `sweep` for thresholds, `pictures` for those of a user, `demo` renders; keys,
     which take time to add, of that command only, without one of all."""
     set_parsing_settings(docstring_parse_attribute_docstrings=True)  # --help shows the docs of fields
+    register()
     parser = ArgumentParser(
         prog="python -m curation", exit_on_error=False, description="Turns raw video into a curated, packed data set."
     )
@@ -56,37 +55,6 @@ def make_parser(command: str | None = None) -> ArgumentParser:
     demo.add_class_arguments(DemoConfig)
     commands.add_subcommand("demo", demo, help="render the demo corpus")
     return parser
-
-
-def with_default_config(arguments: list[str]) -> list[str]:
-    """Adds the configuration that was not named: the corpus's own, the default, or the demo's."""
-    if not {*arguments[:1]} & {*WITH_CORPUS} or any(a == "--config" or a.startswith("--config=") for a in arguments):
-        return arguments
-    if not set(arguments).isdisjoint({"-h", "--help"}):
-        return arguments
-    named = {a.split("=")[0] for a in arguments}
-    out = _value(arguments, "--out")
-    own = _remembered(out) if out and "--videos" not in named else None
-    config = own or CONFIGS / ("default.yaml" if named & {"--videos", "--out"} else "demo.yaml")
-    return [arguments[0], "--config", str(config), *arguments[1:]]
-
-
-def _remembered(out: str) -> "Place | None":
-    """The configuration of the corpus there, if it has one."""
-    from shards.places import place, reaching
-
-    own = place(out) / "config.yaml"
-    with reaching(own):
-        return own if own.exists() else None
-
-
-def _value(arguments: list[str], key: str) -> str | None:
-    for position, argument in enumerate(arguments):
-        if argument.startswith(f"{key}="):
-            return argument.split("=", 1)[1]
-        if argument == key:
-            return arguments[position + 1] if position + 1 < len(arguments) else None
-    return None
 
 
 def demo(options: Namespace, config: DemoConfig) -> None:
@@ -113,13 +81,7 @@ def run(options: Namespace, config: CurateConfig, resolved: str) -> None:
 
     if config.out is None:
         raise ValueError("name the folder of the corpus: OUT=<folder> (or `out:` in the YAML)")
-    root = absolute(place(config.out))
-    jobs = JOB_NAMES if options.job == "all" else (options.job,)
-    if options.force and ("split" if options.force == "captions" else options.force) not in jobs:
-        raise ValueError(f"FORCE={options.force} with JOB={options.job}: leave JOB out, or name the job that is forced")
-    if options.retry and ("split" not in jobs or options.force == "split"):
-        raise ValueError(f"RETRY={options.retry} reads videos again in the job split, which FORCE=split does for all")
-
+    root, jobs = absolute(place(config.out)), _jobs(options)
     _refuse_forgotten_block_list(root / "config.yaml", config)
 
     def remember() -> None:
@@ -138,6 +100,20 @@ def run(options: Namespace, config: CurateConfig, resolved: str) -> None:
             raise ValueError(f"{_words(error, root)}. {GOES_ON}") from error
         finally:
             stop_ray()
+
+
+def _jobs(options: Namespace) -> tuple[str, ...]:
+    """The jobs to run.
+
+    Raises:
+        ValueError: what is to be forced or tried again belongs to another job.
+    """
+    jobs = JOB_NAMES if options.job == "all" else (options.job,)
+    if options.force and ("split" if options.force == "captions" else options.force) not in jobs:
+        raise ValueError(f"FORCE={options.force} with JOB={options.job}: leave JOB out, or name the job that is forced")
+    if options.retry and ("split" not in jobs or options.force == "split"):
+        raise ValueError(f"RETRY={options.retry} reads videos again in the job split, which FORCE=split does for all")
+    return jobs
 
 
 def run_command(command: str, options: Namespace, config: CurateConfig, dumped: str) -> None:
@@ -241,9 +217,7 @@ def _render_missing_demo() -> None:
 
 def main(arguments: list[str]) -> int:
     """Parses, runs, and turns what a user can mend into one line; RUSHES_DEBUG=1 shows where it came from."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
-    for chatty in ("botocore", "aiobotocore"):  # they tell where they found credentials, each time
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    _set_up_logging()
     if any("://" in argument for argument in arguments):  # OUT/config.yaml may lie at an address
         set_parsing_settings(config_read_mode_fsspec_enabled=True)
     parser = make_parser(next(iter(arguments), ""))
@@ -263,13 +237,7 @@ def main(arguments: list[str]) -> int:
         parser.print_help()
         return 2
     try:
-        built = parser.instantiate(parsed)[parsed.command]
-        if parsed.command == "demo":
-            demo(options, _as(DemoConfig, built))
-        elif parsed.command == "pictures":
-            pictures(options, _as(PicturesConfig, built))
-        else:
-            run_command(parsed.command, options, _as(CurateConfig, built), parser.dump(parsed))
+        _call(parser, parsed, options)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on where it stopped", file=sys.stderr)
         return 130
@@ -279,6 +247,23 @@ def main(arguments: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _set_up_logging() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s")
+    for chatty in ("botocore", "aiobotocore"):  # they tell where they found credentials, each time
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _call(parser: ArgumentParser, parsed: Namespace, options: Namespace) -> None:
+    """Builds the configuration of the command that was given, and runs it."""
+    built = parser.instantiate(parsed)[parsed.command]
+    if parsed.command == "demo":
+        demo(options, _as(DemoConfig, built))
+    elif parsed.command == "pictures":
+        pictures(options, _as(PicturesConfig, built))
+    else:
+        run_command(parsed.command, options, _as(CurateConfig, built), parser.dump(parsed))
 
 
 def _as(config_class, built: Namespace):

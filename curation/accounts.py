@@ -40,24 +40,57 @@ def count(corpus: Corpus, scorers: Iterable[str], sets: Iterable[str]) -> list[S
     Raises:
         ValueError: a table cannot be read; names the file.
     """
-    sums = _inputs(corpus) if corpus.parts("inputs") else []
-    sums += [_footage(corpus)] if corpus.parts("videos") else []
-    sums += [_scored(corpus, name) for name in scorers if corpus.parts(f"scores/{name}")]
-    sums += [_grouped(corpus)] if corpus.parts("scores/dedup") else []
+    clips, sums = _Clips(corpus), _inputs(corpus) if corpus.parts("inputs") else []
+    sums += [_footage(corpus, clips)] if corpus.parts("videos") else []
+    sums += [_scored(corpus, name, clips) for name in scorers if corpus.parts(f"scores/{name}")]
+    sums += [_grouped(corpus, clips)] if corpus.parts("scores/dedup") else []
     for name in sets:
         if corpus.parts(f"verdicts/{name}"):
-            sums.append(_filtered(corpus, name))
+            sums.append(_filtered(corpus, name, clips))
             sums += [_packed(corpus, name, sums[-1].parts[0])] if corpus.folder(f"shards/{name}").exists() else []
     return sums
 
 
-def by_cause(errors: Iterable[str]) -> dict[str, int]:
-    """Errors counted by their text before the first colon, most frequent first, then by text."""
-    return _ranked(Counter(error.split(":", 1)[0].strip() for error in errors))
+def causes(errors: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Of each error the text before its first colon."""
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(errors, "(?s):.*", ""))
+
+
+def by_cause(errors: pa.ChunkedArray) -> dict[str, int]:
+    """Errors counted by their cause, most frequent first, then by text."""
+    return _ranked(Counter(_value_counts(causes(errors))))
 
 
 def _ranked(counter: Counter[str]) -> dict[str, int]:
     return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
+
+
+class _Clips:
+    """Number and hours of the clips of each part, read once for all sums."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self._corpus, self._known = corpus, dict[str, tuple[int, float]]()
+
+    def number(self, but: str | None = None) -> int:
+        """All clips; with `but`, those that this table has not reached."""
+        return sum(self._of(part)[0] for part in self._parts(but))
+
+    def hours(self, but: str | None = None) -> float:
+        """The same in hours."""
+        return self.hours_of(self._parts(but))
+
+    def hours_of(self, parts: list[str]) -> float:
+        """Hours of some parts."""
+        return math.fsum(self._of(part)[1] for part in parts)
+
+    def _of(self, part: str) -> tuple[int, float]:
+        if part not in self._known:
+            seconds = self._corpus.read("clips", part, ["duration_s"])["duration_s"]
+            self._known[part] = len(seconds), _hours(seconds)
+        return self._known[part]
+
+    def _parts(self, but: str | None) -> list[str]:
+        return [part for part in self._corpus.parts("clips") if but is None or not self._corpus.has(but, part)]
 
 
 def _inputs(corpus: Corpus) -> list[Sum]:
@@ -77,7 +110,7 @@ def _inputs(corpus: Corpus) -> list[Sum]:
         rows = rows.filter(is_listed)
         statuses.update(_value_counts(rows["status"]))
         for status, counter in errors.items():
-            counter.update(by_cause(rows["error"].filter(pc.equal(rows["status"], status)).drop_null().to_pylist()))
+            counter.update(by_cause(rows["error"].filter(pc.equal(rows["status"], status)).drop_null()))
     parts = [Amount("split", statuses["ok"])]
     parts += [Amount(status, statuses[status], reasons=_ranked(errors[status])) for status in errors]
     parts += [Amount(REASON, statuses[REASON])] if statuses[REASON] else []
@@ -92,55 +125,43 @@ def _pending(verb: str, number: int, hours: float | None = None) -> list[Amount]
     return [Amount(f"not yet {verb}", number, hours)] if number else []
 
 
-def _footage(corpus: Corpus) -> Sum:
+def _footage(corpus: Corpus, clips: _Clips) -> Sum:
     """Seconds decoded = in clips, by the clips' own table, + what `videos` says lies outside."""
     seconds = Counter()
     for part in corpus.parts("videos"):
         rows = corpus.read("videos", part, ["status", "duration_s", *OUTSIDE])
         rows = rows.filter(pc.equal(rows["status"], "ok"))
         seconds.update({name: pc.sum(rows[name], min_count=0).as_py() for name in ["duration_s", *OUTSIDE]})
-    in_clips = _clip_hours(corpus, corpus.parts("videos"))
+    in_clips = clips.hours_of(corpus.parts("videos"))
     outside = [Amount(what, hours=seconds[name] / 3600) for name, what in OUTSIDE.items()]
     whole = Amount("footage decoded", hours=seconds["duration_s"] / 3600)
     return Sum("split", "footage", whole, [Amount("in clips", hours=in_clips), *outside])
 
 
-def _clips(corpus: Corpus, but: str | None = None) -> int:
-    """Number of clips; with `but`, of those that this table has not reached."""
-    return sum(num_rows(corpus, "clips", part) for part in _parts(corpus, but))
-
-
-def _clip_hours(corpus: Corpus, parts: list[str]) -> float:
-    return math.fsum(_hours(corpus.read("clips", part, ["duration_s"])["duration_s"]) for part in parts)
-
-
-def _parts(corpus: Corpus, but: str | None = None) -> list[str]:
-    return [part for part in corpus.parts("clips") if but is None or not corpus.has(but, part)]
-
-
-def _scored(corpus: Corpus, name: str) -> Sum:
+def _scored(corpus: Corpus, name: str, clips: _Clips) -> Sum:
     """Clips = scored + failed."""
     table, error, rows, errors = f"scores/{name}", name + ERROR_SUFFIX, 0, Counter()
     for part in corpus.parts(table):
-        rows += num_rows(corpus, table, part)
-        errors.update(by_cause(corpus.read(table, part, [error])[error].drop_null().to_pylist()))
+        told = corpus.read(table, part, [error])[error]
+        rows += len(told)
+        errors.update(by_cause(told.drop_null()))
     failed = Amount("failed", errors.total(), reasons=_ranked(errors))
-    parts = [Amount("scored", rows - errors.total()), failed, *_pending("scored", _clips(corpus, but=table))]
-    return Sum("score", name, Amount("clips", _clips(corpus)), parts)
+    parts = [Amount("scored", rows - errors.total()), failed, *_pending("scored", clips.number(but=table))]
+    return Sum("score", name, Amount("clips", clips.number()), parts)
 
 
-def _grouped(corpus: Corpus) -> Sum:
+def _grouped(corpus: Corpus, clips: _Clips) -> Sum:
     """Clips = unlike any other + best of a group + copies."""
     table = "scores/dedup"
     ranks = corpus.read_all(table, ["duplicate_rank"])["duplicate_rank"]
     best = pc.sum(pc.equal(ranks, 0), min_count=0).as_py()
     single = Amount("unlike any other", ranks.null_count)
     copies = Amount("copies", len(ranks) - ranks.null_count - best)
-    parts = [single, Amount("best of a group", best), copies, *_pending("compared", _clips(corpus, but=table))]
-    return Sum("dedup", "groups", Amount("clips", _clips(corpus)), parts)
+    parts = [single, Amount("best of a group", best), copies, *_pending("compared", clips.number(but=table))]
+    return Sum("dedup", "groups", Amount("clips", clips.number()), parts)
 
 
-def _filtered(corpus: Corpus, name: str) -> Sum:
+def _filtered(corpus: Corpus, name: str, clips: _Clips) -> Sum:
     """Clips = kept + rejected, in number and in hours."""
     table, number, hits, alone = f"verdicts/{name}", Counter(), Counter(), Counter()
     hours = {"kept": 0.0, "rejected": 0.0}
@@ -155,8 +176,8 @@ def _filtered(corpus: Corpus, name: str) -> Sum:
         alone.update(_value_counts(pc.list_flatten(lists.filter(pc.equal(lengths, 1)))))
     kept = Amount("kept", number["kept"], hours["kept"])
     rejected = Amount("rejected", number["rejected"], hours["rejected"], _ranked(hits), alone)
-    pending = _pending("filtered", _clips(corpus, but=table), _clip_hours(corpus, _parts(corpus, but=table)))
-    whole = Amount("clips", _clips(corpus), _clip_hours(corpus, _parts(corpus)))
+    pending = _pending("filtered", clips.number(but=table), clips.hours(but=table))
+    whole = Amount("clips", clips.number(), clips.hours())
     return Sum("filter", name, whole, [kept, rejected, *pending])
 
 
@@ -169,7 +190,7 @@ def _packed(corpus: Corpus, name: str, kept: Amount) -> Sum:
     rows = {kind: sum(_rows_below(corpus, f"{table}/{kind}").values()) for kind in ("train", "val")}
     errors = Counter()
     for stem in _rows_below(corpus, f"{table}/failures"):
-        errors.update(by_cause(corpus.read(f"{table}/failures", stem, ["error"])["error"].to_pylist()))
+        errors.update(by_cause(corpus.read(f"{table}/failures", stem, ["error"])["error"]))
     parts = [Amount(kind, number) for kind, number in rows.items()]
     parts.append(Amount("failed", errors.total(), reasons=_ranked(errors)))
     plan, done = set_files(corpus, name).plan_list, corpus.folder(table) / PACK_DONE

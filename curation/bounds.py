@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as types
 
+from curation.equality import listed, values_of
 from curation.rule import Condition, Rule, stated
-from curation.rules import QUANTILES, Kind, kinds, listed, reject_null
+from curation.rules import QUANTILES, Kind, kinds, reject_null
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Bound:
         if self.kind == "is_null":
             return ~is_missing(column)
         if self.kind == "equals":
-            return ~is_missing(column) & ~is_one_of(column, listed(self.limit))
+            return ~is_missing(column) & ~is_one_of(column, values_of(self.limit, column.type))
         values = numbers(column)
         if self.limit is None:
             return np.zeros(len(values), bool)
@@ -127,6 +128,6 @@ def is_missing(column: pa.ChunkedArray) -> np.ndarray:
     return pc.is_null(column, nan_is_null=True).to_numpy()
 
 
-def is_one_of(column: pa.ChunkedArray, values: list) -> np.ndarray:
+def is_one_of(column: pa.ChunkedArray, values: pa.Array) -> np.ndarray:
     """Where it is one of the values, (rows,) bool."""
-    return pc.is_in(column, value_set=pa.array(values, column.type)).to_numpy()
+    return pc.is_in(column, value_set=values).to_numpy()

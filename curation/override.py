@@ -19,6 +19,7 @@ def override(sets: dict[str, dict], assignments: Iterable[str]) -> dict[str, dic
     Args:
         sets: name -> `rules`, `duplicates`, ...
         assignments: `<set>.<rule>.<key>=<value>` or `<set>.<key>=<value>`, its value YAML; texts in quotes stay texts.
+            What `equals` names needs none: it is read as what the column holds.
 
     Raises:
         ValueError: an assignment has another form, names no set, or a rule that is not alone in being called so; takes
@@ -33,7 +34,7 @@ def override(sets: dict[str, dict], assignments: Iterable[str]) -> dict[str, dic
         if set_name not in sets:
             raise ValueError(f"--set {assignment}: there is no set `{set_name}`; there are {', '.join(sets) or 'none'}")
         target = sets[set_name] if len(names) == 1 else _rule(sets[set_name], names[0], names[1], assignment)
-        value = _value(text, assignment)
+        value = _value(text, names[-1], assignment)
         if value is not None:
             target[names[-1]] = value
         elif target.pop(names[-1], None) is None:
@@ -73,11 +74,13 @@ def carry_over(sets: dict[str, dict], source: str) -> dict[str, dict]:
     return {name: rule_set | ({"thresholds": source} if has_share[name] else {}) for name, rule_set in sets.items()}
 
 
-def _value(text: str, assignment: str) -> object:
+def _value(text: str, key: str, assignment: str) -> object:
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ValueError(f"--set {assignment}: {text!r} is no YAML") from error
+    if key == "equals" and value is not None:
+        return yaml.load(text, yaml.BaseLoader)  # texts as they stand: the column says whether 001 is a number
     is_quoted = text.lstrip().startswith(("'", '"'))
     try:
         return float(value) if isinstance(value, str) and not is_quoted else value  # YAML takes 1e-3 for a text

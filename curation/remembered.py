@@ -1,15 +1,57 @@
-"""What a corpus remembers of the configuration of a run, for runs that name none."""
+"""The configuration of a run that names none, and what a corpus remembers of one for such runs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
+from curation.plain_yaml import to_yaml
+
+if TYPE_CHECKING:
+    from shards.places import Place
+
 OF_THIS_RUN = ("config", "job", "force", "retry", "limit", "set", "thresholds", "dry_run", "of", "columns", "shares")
 """Not remembered with the corpus."""
+CONFIGS = Path("configs/curate")
+WITH_CORPUS = ("run", "filter", "sweep")
+"""Commands that know the whole configuration."""
+
+
+def with_default_config(arguments: list[str]) -> list[str]:
+    """Adds the configuration that was not named: the corpus's own, the default, or the demo's."""
+    if not {*arguments[:1]} & {*WITH_CORPUS} or any(a == "--config" or a.startswith("--config=") for a in arguments):
+        return arguments
+    if not set(arguments).isdisjoint({"-h", "--help"}):
+        return arguments
+    named = {a.split("=")[0] for a in arguments}
+    out = _value(arguments, "--out")
+    own = _remembered(out) if out and "--videos" not in named else None
+    config = own or CONFIGS / ("default.yaml" if named & {"--videos", "--out"} else "demo.yaml")
+    return [arguments[0], "--config", str(config), *arguments[1:]]
+
+
+def _remembered(out: str) -> "Place | None":
+    """The configuration of the corpus there, if it has one."""
+    from shards.places import place, reaching
+
+    own = place(out) / "config.yaml"
+    with reaching(own):
+        return own if own.exists() else None
+
+
+def _value(arguments: list[str], key: str) -> str | None:
+    for position, argument in enumerate(arguments):
+        if argument.startswith(f"{key}="):
+            return argument.split("=", 1)[1]
+        if argument == key:
+            return arguments[position + 1] if position + 1 < len(arguments) else None
+    return None
 
 
 def of_corpus(dumped: str) -> str:
     """The configuration of the corpus out of all that was parsed: YAML that --config takes."""
     (said,) = yaml.safe_load(dumped).values()
-    return _yaml({key: value for key, value in said.items() if key not in OF_THIS_RUN})
+    return to_yaml({key: value for key, value in said.items() if key not in OF_THIS_RUN})
 
 
 def without_subsets(configuration: str) -> str:
@@ -18,8 +60,4 @@ def without_subsets(configuration: str) -> str:
 
     said = yaml.safe_load(configuration)
     said["sets"] = {name: rules for name, rules in (said.get("sets") or {}).items() if not name.startswith(PREFIX)}
-    return _yaml(said)
-
-
-def _yaml(keys: dict) -> str:
-    return yaml.safe_dump(keys, sort_keys=False, allow_unicode=True)
+    return to_yaml(said)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.types as types
 
 from curation.config import RuleSet
+from curation.equality import is_text, listed, value_of
 from curation.joined import is_number
 from curation.rule import Condition, Rule
 
@@ -56,11 +57,6 @@ def columns_of(rule: Rule) -> list[str]:
     return list(dict.fromkeys([rule.column, *also, *([rule.by] if rule.by else [])]))
 
 
-def listed(equals: object) -> list:
-    """What `equals` names, as a list."""
-    return equals if isinstance(equals, list) else [equals]
-
-
 def _faults(rule: Rule, columns: Mapping[str, pa.DataType]) -> Iterable[str]:
     if not kinds(rule):
         yield "it has no bound; give min, max, drop_bottom, drop_top, equals or is_null"
@@ -102,12 +98,14 @@ def _misfits(part: Rule | Condition, dtype: pa.DataType) -> Iterable[str]:
     if not listed(part.equals):
         yield "equals names no value, so nothing could pass"
     for value in listed(part.equals):
-        if isinstance(value, float) and not np.isfinite(value):
-            yield f"equals {value} is no number that a value can be found to equal"
         try:
-            pa.array([value], dtype)
-        except (pa.ArrowException, TypeError, OverflowError):
-            yield f"equals {value!r} is not of the type of `{part.column}`, {dtype}"
+            known = value_of(value, dtype)
+        except (pa.ArrowException, OverflowError):
+            way_out = "; put texts in quotes" if is_text(dtype) else ""
+            yield f"equals {value!r} is not of the type of `{part.column}`, {dtype}{way_out}"
+        else:
+            if types.is_floating(dtype) and not np.isfinite(known[0].as_py()):
+                yield f"equals {value} is no number that a value can be found to equal"
 
 
 def _group_faults(rule: Rule, by: str, columns: Mapping[str, pa.DataType]) -> Iterable[str]:
@@ -119,8 +117,7 @@ def _group_faults(rule: Rule, by: str, columns: Mapping[str, pa.DataType]) -> It
 
 
 def _makes_groups(dtype: pa.DataType) -> bool:
-    is_text = types.is_string(dtype) or types.is_large_string(dtype)
-    return is_text or types.is_integer(dtype) or types.is_boolean(dtype)
+    return is_text(dtype) or types.is_integer(dtype) or types.is_boolean(dtype)
 
 
 def _share_faults(rule: Rule) -> Iterable[str]:

@@ -3,7 +3,7 @@
 # pyright: reportAttributeAccessIssue=false
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +22,8 @@ from curation.rules import columns_of
 from curation.safe_score import score_schema
 from curation.scorers.frame import CROP
 from curation.tables import Corpus
-from shards.schema import CLIPS, DEDUP, INPUTS
-from shards.store import parquet_file
+from curation.user_columns import extra_columns, of_files, user_columns
+from shards.schema import CLIPS, DEDUP
 
 LENGTH = "duration_s"
 """Always read, so that the rows of a part are known where no column of a rule is."""
@@ -103,8 +103,10 @@ class Selectable:
             wanted.setdefault(self.wide.homes[name], []).append(name)
         found = read_side_by_side(self.wide.corpus, part, wanted, self.made_by)
         rows = pa.table(found, schema=pa.schema([self.wide.fields[name] for name in found]))
-        for name, values in self._of_files(part, rows, told).items():
-            rows = rows.append_column(name, values)
+        if told:
+            users = {name: self.users[name] for name in told}
+            for name, values in self._of_files(part, rows["video_id"], users).items():
+                rows = rows.append_column(name, values)
         return self.complete(rows, columns)
 
     def each(self, work: Callable[[str], Answer]) -> Iterator[Answer]:
@@ -113,16 +115,15 @@ class Selectable:
         with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if is_local else MANY_REQUESTS) as pool:
             yield from pool.map(work, self.parts())
 
-    def _of_files(self, part: str, clips: pa.Table, columns: Sequence[str]) -> dict[str, pa.ChunkedArray]:
+    def _of_files(
+        self, part: str, video_ids: pa.ChunkedArray, users: dict[str, pa.DataType]
+    ) -> dict[str, pa.ChunkedArray]:
         """What the user's table says of the file that each clip comes from."""
-        if not columns:
-            return {}
         corpus = self.wide.corpus
-        files, videos = corpus.read("inputs", part), corpus.read("videos", part, ["video_id", "path"])
-        path = videos["path"].take(pc.index_in(clips["video_id"], value_set=videos["video_id"]))
-        place = pc.index_in(path, value_set=files["path"])
-        found = {name: files[name] if name in files.column_names else pa.nulls(len(files)) for name in columns}
-        return {name: values.cast(self.users[name]).take(place) for name, values in found.items()}
+        videos = corpus.read("videos", part, ["video_id", "path"])
+        told = of_files(corpus, part, videos["path"], users)
+        place = pc.index_in(video_ids, value_set=videos["video_id"])
+        return {name: told[name].take(place) for name in users}
 
 
 def selectable(corpus: Corpus, scorers: Iterable[str], wanted: Iterable[str]) -> Selectable:
@@ -172,30 +173,3 @@ def _two_buckets(name: str, home: str) -> str:
         f"sets.{name}: a rule names `{BUCKET}`, which is what the set is packed for, and a column of {home} as well; "
         f"rename that column, or take away the buckets of the set (`pack: {{buckets: null}}`)"
     )
-
-
-def user_columns(corpus: Corpus) -> dict[str, pa.DataType]:
-    """The columns that the user's tables brought along, with their types.
-
-    Raises:
-        ValueError: a column is of one type in one part and of another elsewhere.
-    """
-    found: dict[str, pa.DataType] = {}
-    for part in corpus.parts("inputs"):
-        with parquet_file(corpus.path("inputs", part)) as file:
-            schema = file.schema_arrow
-        for column in extra_columns(schema):
-            known = found.get(column.name, pa.null())
-            if types.is_null(known):
-                found[column.name] = column.type
-            elif not types.is_null(column.type) and column.type != known:
-                raise ValueError(
-                    f"{corpus.path('inputs', part)}: the column `{column.name}` that your table brought is "
-                    f"{column.type} there and {known} in parts before; name that of the newer files otherwise"
-                )
-    return found
-
-
-def extra_columns(schema: pa.Schema) -> list[pa.Field]:
-    """Columns of `inputs` that are not its own, and hold one value a file."""
-    return [each for each in schema if each.name not in INPUTS.names and not types.is_nested(each.type)]

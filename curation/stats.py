@@ -16,8 +16,9 @@ from curation.coverage import COVERAGE, coverage
 from curation.funnel import FUNNEL, Sum, broken, to_table
 from curation.histograms import HISTOGRAMS, histograms, score_columns, spreads
 from curation.joined import KEY, Joined, join, read_mirror
-from curation.streamed import write_streamed
+from curation.streamed import in_order, write_streamed
 from curation.tables import Corpus
+from curation.user_columns import names_beside, of_files, user_columns
 from shards.schema import FAILURES, VIDEO_ID, field
 from shards.store import parquet_file, write_table
 
@@ -56,20 +57,23 @@ def run(corpus: Corpus, config: CurateConfig) -> list[Sum]:
     else:
         scored = [name for name in [*config.scorers, "dedup"] if corpus.parts(f"scores/{name}")]
         sets = [name for name in config.sets if corpus.parts(f"verdicts/{name}")]
-        write_clips(join(corpus, scored), sets)
+        write_clips(join(corpus, scored), sets, user_columns(corpus))
         write_histograms(corpus, sets)
     return sums
 
 
-def write_clips(wide: Joined, sets: list[str]) -> None:
+def write_clips(wide: Joined, sets: list[str], users: dict[str, pa.DataType]) -> None:
     """Writes `stats/clips.parquet`: one row a clip, rejected ones too, in the order of `clips`.
 
-    Columns: those of `clips`, `path`, every score that is no list, every `<scorer>_error`, and for each set
-    `kept_<set>` and `rejected_by_<set>`. What a job has not reached is null.
+    Columns: those of `clips`, `path`, every score that is no list, every `<scorer>_error`, for each set `kept_<set>`
+    and `rejected_by_<set>`, and those that the user's table brought. What a job has not reached is null.
     """
-    schema = clip_schema(wide, sets)
-    tables = (clip_rows(wide, sets, part) for part in wide.parts())
-    write_streamed(wide.corpus.folder("stats") / "clips.parquet", schema, tables)
+    schema = clip_schema(wide, sets, users)
+
+    def rows_of(part: str) -> pa.Table:
+        return pa.table(clip_columns(wide, sets, users, part), names=schema.names).cast(schema)
+
+    write_streamed(wide.corpus.folder("stats") / "clips.parquet", schema, in_order(rows_of, wide.parts()))
 
 
 def write_histograms(corpus: Corpus, sets: list[str]) -> None:
@@ -80,30 +84,36 @@ def write_histograms(corpus: Corpus, sets: list[str]) -> None:
         write_table(folder / "histograms.parquet", histograms(clips, sets, spread), HISTOGRAMS)
 
 
-def clip_schema(wide: Joined, sets: list[str]) -> pa.Schema:
-    """Columns of `stats/clips.parquet` with doc and unit."""
-    verdicts = []
+def clip_schema(wide: Joined, sets: list[str], users: dict[str, pa.DataType]) -> pa.Schema:
+    """Columns of `stats/clips.parquet` with doc and unit; the user's stand last, and give way to others."""
+    own = [*(wide.fields[column] for column in wide.flat()), PATH]
     for name in sets:
-        verdicts.append(field(f"kept_{name}", pa.bool_(), f"whether the set `{name}` keeps the clip"))
-        verdicts.append(field(f"rejected_by_{name}", pa.list_(pa.string()), f"why `{name}` does not keep it"))
-    return pa.schema([*(wide.fields[column] for column in wide.flat()), PATH, *verdicts])
+        own.append(field(f"kept_{name}", pa.bool_(), f"whether the set `{name}` keeps the clip"))
+        own.append(field(f"rejected_by_{name}", pa.list_(pa.string()), f"why `{name}` does not keep it"))
+    names = names_beside(users, [each.name for each in own])
+    told = [field(names[name], dtype, f"`{name}` of your table of videos") for name, dtype in users.items()]
+    return pa.schema([*own, *told])
 
 
-def clip_rows(wide: Joined, sets: list[str], part: str) -> pa.Table:
-    """The rows of one part."""
+def clip_columns(wide: Joined, sets: list[str], users: dict[str, pa.DataType], part: str) -> list[pa.ChunkedArray]:
+    """The columns of one part, in the order of the schema."""
     corpus, rows = wide.corpus, wide.read(part, wide.flat(), pending=True)
     videos = corpus.read("videos", part, ["video_id", "path"])
     place = pc.index_in(rows["video_id"], value_set=videos["video_id"])
-    columns = {"path": videos["path"].take(place)}
+    columns = [*rows.columns, videos["path"].take(place)]
     for name in sets:
-        rejected_by = pa.nulls(len(rows), pa.list_(pa.string()))
-        if corpus.has(f"verdicts/{name}", part):
-            rejected_by = read_mirror(corpus, f"verdicts/{name}", part, rows[KEY], ["rejected_by"])["rejected_by"]
-        columns[f"kept_{name}"] = pc.equal(pc.list_value_length(rejected_by), 0)
-        columns[f"rejected_by_{name}"] = rejected_by
-    for name, column in columns.items():
-        rows = rows.append_column(name, column)
-    return rows
+        rejected_by = _rejected_by(corpus, name, part, rows[KEY])
+        columns += [pc.equal(pc.list_value_length(rejected_by), 0), rejected_by]
+    told = of_files(corpus, part, videos["path"], users).take(place).columns if users else []
+    return [*columns, *told]
+
+
+def _rejected_by(corpus: Corpus, name: str, part: str, clip_ids: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Why a set rejects each clip, null where the part is not filtered yet."""
+    table = f"verdicts/{name}"
+    if not corpus.has(table, part):
+        return pa.chunked_array([pa.nulls(len(clip_ids), pa.list_(pa.string()))])
+    return read_mirror(corpus, table, part, clip_ids, ["rejected_by"])["rejected_by"]
 
 
 def failures(corpus: Corpus, sets: Iterable[str]) -> pa.Table:

@@ -12,6 +12,7 @@ from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
 from curation.config import CurateConfig, RuleSet
 from curation.override import carry_over, override
+from curation.plain_yaml import to_yaml
 from curation.rule import stated
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def sweep(root: "Place", options: Namespace, config: CurateConfig, remembered: s
     subsets = sweep_sets(_at_record(name, config.sets[name]), declared(corpus, config, None), options.columns, shares)
     packed = whole["sets"][name].get("pack") or {}
     whole["sets"] |= {subset: _plain(rule_set) | {"pack": deepcopy(packed)} for subset, rule_set in subsets.items()}
-    text = yaml.safe_dump(whole, sort_keys=False, allow_unicode=True)
+    text = to_yaml(whole)
     for subset, judged in judge_sets(corpus, replace(config, sets=subsets)).items():
         kept = amount(judged.summary, ~judged.summary.having())
         say(f"{subset}: keeps {kept}{_cut(judged) if subset not in (RAW, FULL) else ''}")

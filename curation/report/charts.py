@@ -61,13 +61,9 @@ def correlation(names: Sequence[str], table: np.ndarray) -> str:
         names: of the scores.
         table: (names, names) in -1..1, NaN for none.
     """
-    cells = [
-        {"a": a, "b": b, "r": None if np.isnan(table[i, j]) else round(float(table[i, j]), 3)}
-        for i, a in enumerate(names)
-        for j, b in enumerate(names)
-        if j <= i
-    ]
     words = "datum.a + ' and ' + datum.b + ': ' + (isValid(datum.r) ? format(datum.r, '+.2f') : 'none')"
+    made = {"words": words, "size": "isValid(datum.r) ? abs(datum.r) : 0"}
+    made |= {"color": "datum.r < 0 ? 'var(--minus)' : 'var(--plus)'"}
     axis = {"labelLimit": LABELS_PX - 10, "grid": False, "title": None}
     order = list(names)
     return _svg(
@@ -76,12 +72,8 @@ def correlation(names: Sequence[str], table: np.ndarray) -> str:
             "height": CELL_PX * len(names),
             "autosize": "none",
             "padding": {"left": LABELS_PX, "right": 40, "top": 4, "bottom": LABELS_PX},
-            "data": {"values": cells},
-            "transform": [
-                {"calculate": words, "as": "words"},
-                {"calculate": "isValid(datum.r) ? abs(datum.r) : 0", "as": "size"},
-                {"calculate": "datum.r < 0 ? 'var(--minus)' : 'var(--plus)'", "as": "color"},
-            ],
+            "data": {"values": _cells(names, table)},
+            "transform": [{"calculate": how, "as": name} for name, how in made.items()],
             "mark": {"type": "rect", "stroke": "var(--grid)", "strokeWidth": 1},
             "encoding": {
                 "x": {"field": "b", "type": "nominal", "sort": order, "axis": {**axis, "labelAngle": -60}},
@@ -93,6 +85,15 @@ def correlation(names: Sequence[str], table: np.ndarray) -> str:
             "config": {"legend": {"disable": True}},
         }
     )
+
+
+def _cells(names: Sequence[str], table: np.ndarray) -> list[dict]:
+    """The lower half of the square and its diagonal, row by row."""
+    return [
+        {"a": a, "b": b, "r": None if np.isnan(table[i, j]) else round(float(table[i, j]), 3)}
+        for i, a in enumerate(names)
+        for j, b in enumerate(names[: i + 1])
+    ]
 
 
 def _bars(bins: Sequence[dict]) -> tuple[list[dict], float, float]:

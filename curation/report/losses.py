@@ -2,15 +2,16 @@
 # pyarrow.compute makes its functions while it is imported, unseen by pyright:
 # pyright: reportAttributeAccessIssue=false
 
-from collections import Counter
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curation.accounts import by_cause
+from curation.accounts import causes
 from curation.coverage import SECONDS
+from curation.report.strips import take
 from curation.streamed import row_groups
 
 A_CAUSE = 20
@@ -31,18 +32,29 @@ class Failures:
 
 
 def failures(file: pq.ParquetFile) -> Failures:
-    """Reads `stats/failures`."""
-    rows = file.read()
-    errors = [error or "no reason" for error in rows["error"].to_pylist()]
-    causes = by_cause(errors)
-    shown, places, order = Counter(), [], {cause: number for number, cause in enumerate(causes)}
-    for place, error in enumerate(errors):
-        (cause,) = by_cause([error])
-        shown[cause] += 1
-        if shown[cause] <= A_CAUSE:
-            places.append((order[cause], place))
-    chosen = rows.take(pa.array([place for _, place in sorted(places)[:MAX_ROWS]], pa.int64())).to_pylist()
-    return Failures(len(rows), causes, [row | {"error": (row["error"] or "")[:MAX_CHARACTERS]} for row in chosen])
+    """Reads `stats/failures`: the errors of all, and whole the rows that are shown."""
+    encoded = pa.chunked_array([_causes(rows["error"]) for rows in row_groups(file, ["error"])], pa.string())
+    encoded = encoded.combine_chunks().dictionary_encode()
+    names, numbers = encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
+    counts = dict(zip(names, np.bincount(numbers, minlength=len(names)).tolist(), strict=True))
+    ranked = sorted(names, key=lambda name: (-counts[name], name))
+    rank = {name: place for place, name in enumerate(ranked)}
+    chosen = _first_of_each(np.array([rank[name] for name in names], np.int64)[numbers])
+    rows = take(file, chosen, file.schema_arrow.names)
+    told = [rows[number] | {"error": (rows[number]["error"] or "")[:MAX_CHARACTERS]} for number in chosen]
+    return Failures(len(numbers), {name: counts[name] for name in ranked}, told)
+
+
+def _causes(errors: pa.ChunkedArray) -> pa.Array:
+    return pc.if_else(pc.equal(pc.fill_null(errors, ""), ""), "no reason", causes(errors)).combine_chunks()
+
+
+def _first_of_each(ranks: np.ndarray) -> list[int]:
+    """Row numbers of the first A_CAUSE rows of each rank, rank after rank, MAX_ROWS in all; ranks: (rows,) integers."""
+    order = np.argsort(ranks, kind="stable")
+    ordered = ranks[order]
+    nth = np.arange(len(ranks)) - np.searchsorted(ordered, ordered)
+    return order[nth < A_CAUSE][:MAX_ROWS].tolist()
 
 
 def most_lost(file: pq.ParquetFile) -> list[dict]:

@@ -73,11 +73,12 @@ class Score:
 
 
 def find_strips(clips: pq.ParquetFile, columns: Sequence[str], lines: Sequence[Line]) -> dict[Strip, Found]:
-    """The clips that the strips of the page show, in two passes over `stats/clips`."""
+    """The clips that the strips of the page show, in one pass over `stats/clips`."""
     at_ends = [strip for column in columns for strip in ends(column)]
     at_lines = [strip for line in lines if not line.group for strip in sides(line)]
     left = (MAX_PICTURES - AT_ENDS * len(at_ends)) // max(1, len(at_lines))
-    return find(clips, at_ends, AT_ENDS) | find(clips, at_lines, min(max(left, AT_ENDS), AT_LINES))
+    shown = min(max(left, AT_ENDS), AT_LINES)
+    return find(clips, dict.fromkeys(at_ends, AT_ENDS) | dict.fromkeys(at_lines, shown))
 
 
 def scores(

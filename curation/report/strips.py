@@ -1,7 +1,7 @@
 """Which clips to show of a score: those nearest to a line on both sides, the lowest and the highest."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -40,9 +40,9 @@ class Found:
     total: int
     """Clips on this side."""
     rows: np.ndarray
-    """(at most `count`,) row numbers in `stats/clips`, first met first."""
+    """(at most as many as asked for,) row numbers in `stats/clips`, first met first."""
     values: np.ndarray
-    """(at most `count`,) their values."""
+    """(at most as many as asked for,) their values."""
 
 
 def ends(column: str) -> tuple[Strip, Strip]:
@@ -56,13 +56,13 @@ def sides(line: Line) -> tuple[Strip, Strip]:
     return failing, Strip(line.column, line.limit, line.fails_below)
 
 
-def find(clips: pq.ParquetFile, strips: Sequence[Strip], count: int) -> dict[Strip, Found]:
+def find(clips: pq.ParquetFile, counts: Mapping[Strip, int]) -> dict[Strip, Found]:
     """The first so many clips of each strip, in one pass; among equals a hash of the id decides.
 
     Holds one group of rows at a time.
     """
-    best = {strip: _Best(count) for strip in strips}
-    columns = sorted({strip.column for strip in strips})
+    best = {strip: _Best(count) for strip, count in counts.items()}
+    columns = sorted({strip.column for strip in counts})
     start = 0
     for rows in row_groups(clips, ["clip_id", *columns]):
         keys = np.array([crc32(clip_id.encode()) for clip_id in rows["clip_id"].to_pylist()], np.uint32)

@@ -7,7 +7,7 @@ def number(value: float | None) -> str:
     """Up to four digits that matter, thousands parted; a dash for none."""
     if value is None or math.isinf(value):
         return "–" if value is None else f"{value:f}".replace("inf", "∞")
-    return f"{value:,.0f}" if value == int(value) or abs(value) >= 10_000 else f"{value:.4g}"
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 10_000 else f"{value:,.4g}"
 
 
 def short(value: float) -> str:
@@ -16,10 +16,10 @@ def short(value: float) -> str:
 
 
 def share(part: float | None, whole: float | None = 1.0) -> str:
-    """Percent, with one digit behind the point; a dash of nothing."""
+    """Percent, with one digit behind the point and its sign on the same line; a dash of nothing."""
     if part is None or not whole:
         return "–"
-    return f"{100 * part / whole:.1f} %"
+    return f"{100 * part / whole:.1f}\N{NO-BREAK SPACE}%"
 
 
 def duration(seconds: float | None) -> str:

@@ -7,7 +7,8 @@ import time
 import pytest
 from footage import noise_scene, write_video
 
-from curation.__main__ import main, with_default_config
+from curation.__main__ import main
+from curation.remembered import with_default_config
 
 DEFAULT = ["run", "--config", "configs/curate/default.yaml"]
 

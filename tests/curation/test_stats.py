@@ -6,7 +6,7 @@ from handmade import VIDEO, clip_ids, put_clips, put_dedup, put_scores, put_verd
 from curation import funnel, stats, streamed
 from curation.config import CurateConfig, RuleSet
 from curation.tables import Corpus
-from shards.schema import FAILURES
+from shards.schema import FAILURES, INPUTS
 from shards.store import write_table
 
 CONFIG = CurateConfig(scorers={"motion": None}, sets={"hq": RuleSet()})
@@ -43,6 +43,22 @@ def test_one_row_a_clip_with_scores_errors_verdicts_and_source(corpus):
     assert {"duplicate_group", "duplicate_rank", "sharpness"} <= set(clips.column_names)
     assert "embedding" not in clips.column_names
     assert clips.schema.field("duration_s").metadata[b"unit"] == b"s"
+
+
+def test_columns_of_the_users_table_stand_last_and_give_way(corpus):
+    told = {"source": ("web", pa.string()), "flow": (7, pa.int64()), "kept_hq": (True, pa.bool_())}
+    schema = pa.schema([*INPUTS, *((name, dtype) for name, (_, dtype) in told.items())])
+    values = {name: value for name, (value, _) in told.items()}
+    rows = [{"path": f"/films/{name}.mp4", "size_bytes": 1, "video_id": name, **values} for name in ("a", "lost a")]
+    corpus.write("inputs", "part-00000", pa.Table.from_pylist(rows, schema=schema), schema)
+    stats.run(corpus, CONFIG)
+    clips = read(corpus, "clips")
+    assert clips.column_names[-3:] == ["source", "input_flow", "input_kept_hq"]
+    assert clips["source"].to_pylist() == ["web", "web", None, None], "the second part's table had no such column"
+    assert clips["input_flow"].to_pylist() == [7, 7, None, None] and clips["flow"].to_pylist() == [1.0, None] * 2
+    assert clips["kept_hq"].to_pylist() == [True, False] * 2
+    assert clips.schema.field("input_flow").metadata[b"doc"] == b"`flow` of your table of videos"
+    assert "input_flow" in read(corpus, "histograms")["score"].to_pylist()
 
 
 def test_what_a_job_has_not_reached_is_null(corpus):

@@ -50,11 +50,20 @@ def test_failures_by_cause_some_of_each(tmp_path, monkeypatch):
     monkeypatch.setattr(losses, "A_CAUSE", 2)
     errors = ["rare", "often: 3", "often: 2", None, "often: 1"]
     rows = [{"path": f"/{k}", "error": error} for k, error in enumerate(errors)]
-    pq.write_table(pa.Table.from_pylist(rows, LOST), tmp_path / "f.parquet")
+    pq.write_table(pa.Table.from_pylist(rows, LOST), tmp_path / "f.parquet", row_group_size=2)
     with pq.ParquetFile(tmp_path / "f.parquet") as file:
         found = losses.failures(file)
     assert found.total == 5 and found.causes == {"often": 3, "no reason": 1, "rare": 1}
     assert [row["path"] for row in found.rows] == ["/1", "/2", "/3", "/0"]
+    monkeypatch.setattr(losses, "MAX_ROWS", 3)
+    with pq.ParquetFile(tmp_path / "f.parquet") as file:
+        assert [row["path"] for row in losses.failures(file).rows] == ["/1", "/2", "/3"]
+
+
+def test_no_failures(tmp_path):
+    pq.write_table(LOST.empty_table(), tmp_path / "f.parquet")
+    with pq.ParquetFile(tmp_path / "f.parquet") as file:
+        assert losses.failures(file) == losses.Failures(0, {}, [])
 
 
 def test_videos_that_lost_most(tmp_path, monkeypatch):

@@ -27,7 +27,7 @@ def clips(tmp_path):
 @pytest.mark.parametrize("column", SCORES)
 def test_the_ends_are_those_of_a_sorted_list(clips, column):
     known = np.sort(SCORES[column][~np.isnan(SCORES[column])])
-    lowest, highest = (find(clips, [strip], 5)[strip] for strip in ends(column))
+    lowest, highest = (find(clips, {strip: 5})[strip] for strip in ends(column))
     assert np.array_equal(lowest.values, known[:5]) and np.array_equal(highest.values, known[::-1][:5])
     assert np.array_equal(SCORES[column][lowest.rows], lowest.values) and lowest.total == len(known)
 
@@ -37,7 +37,7 @@ def test_the_ends_are_those_of_a_sorted_list(clips, column):
 def test_the_sides_of_a_line_meet_there(clips, column, fails_below):
     known = np.sort(SCORES[column][~np.isnan(SCORES[column])])
     limit = float(known[len(known) // 3])
-    failing, passing = (find(clips, [s], 7)[s] for s in sides(Line(column, fails_below, limit)))
+    failing, passing = (find(clips, {s: 7})[s] for s in sides(Line(column, fails_below, limit)))
     below, above = known[known < limit], known[known > limit]
     fails = below[::-1] if fails_below else above
     passes = known[known >= limit] if fails_below else known[known <= limit][::-1]
@@ -49,15 +49,22 @@ def test_among_equals_a_hash_decides_wherever_groups_of_rows_end(clips, tmp_path
     pq.write_table(clips.read(), tmp_path / "one.parquet")
     (strip, _) = ends("tied")
     with pq.ParquetFile(tmp_path / "one.parquet") as whole:
-        assert np.array_equal(find(whole, [strip], 6)[strip].rows, (rows := find(clips, [strip], 6)[strip].rows))
+        assert np.array_equal(find(whole, {strip: 6})[strip].rows, (rows := find(clips, {strip: 6})[strip].rows))
     assert rows.max() > 100 and len(set(rows.tolist())) == 6  # not just the first ones
+
+
+def test_strips_of_several_lengths_in_one_pass(clips):
+    (low, high), (other, _) = ends("plain"), ends("gaps")
+    found = find(clips, {low: 5, high: 2, other: 3})
+    assert [len(found[strip].rows) for strip in (low, high, other)] == [5, 2, 3]
+    assert np.array_equal(found[high].rows, find(clips, {high: 2})[high].rows)
 
 
 def test_fewer_clips_than_wanted(clips):
     strip = Strip("plain", 2.9, True)
     assert (
-        find(clips, [strip], 50)[strip].total
-        == len(find(clips, [strip], 50)[strip].rows)
+        find(clips, {strip: 50})[strip].total
+        == len(find(clips, {strip: 50})[strip].rows)
         == sum(SCORES["plain"] >= 2.9)
     )
 
