@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from curation.filter import Judged
     from shards.places import Place
 
-SWEEP = "sweep.yaml"
+SWEEP, SWEEP_RAW = "sweep.yaml", "raw.yaml"
 
 
 def add_parsers(commands, command: str | None) -> None:
@@ -62,7 +62,8 @@ def with_overrides(arguments: Sequence[str], parsed: Namespace, dumped: str) -> 
 
 
 def sweep(root: "Place", options: Namespace, config: CurateConfig, remembered: str, say) -> None:
-    """Writes the verdicts of the subsets, and `sweep.yaml`, which packs them beside the sets that there are.
+    """Writes the verdicts of the subsets, and two configurations that pack beside the sets that there are: `raw.yaml`
+    the set without rules, of which trainings may read any subset by its verdicts; `sweep.yaml` all subsets.
 
     Args:
         root: the corpus, held by this run.
@@ -88,14 +89,17 @@ def sweep(root: "Place", options: Namespace, config: CurateConfig, remembered: s
     shares = options.shares or SHARES
     subsets = sweep_sets(_at_record(name, config.sets[name]), declared(corpus, config, None), options.columns, shares)
     packed = whole["sets"][name].get("pack") or {}
-    whole["sets"] |= {subset: _plain(rule_set) | {"pack": deepcopy(packed)} for subset, rule_set in subsets.items()}
-    text = to_yaml(whole)
+    sets = {subset: _plain(rule_set) | {"pack": deepcopy(packed)} for subset, rule_set in subsets.items()}
+    files = {SWEEP: sets, SWEEP_RAW: {RAW: sets[RAW]}}
+    texts = {file: to_yaml(whole | {"sets": whole["sets"] | added}) for file, added in files.items()}
     for subset, judged in judge_sets(corpus, replace(config, sets=subsets)).items():
         kept = amount(judged.summary, ~judged.summary.having())
         say(f"{subset}: keeps {kept}{_cut(judged) if subset not in (RAW, FULL) else ''}")
-    with atomic_path(root / SWEEP) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    say(f"to pack them as well: make curate OUT={root} CONFIG={root / SWEEP} JOB=pack")
+    for file, text in texts.items():
+        with atomic_path(root / file) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    say(f"to train on any of them: make curate OUT={root} CONFIG={root / SWEEP_RAW} JOB=pack, and then data.kept")
+    say(f"to pack each by itself: make curate OUT={root} CONFIG={root / SWEEP} JOB=pack")
 
 
 def _at_record(name: str, rule_set: RuleSet) -> RuleSet:
