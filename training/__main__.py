@@ -1,4 +1,4 @@
-"""The command line of training: train a stage, sample from one, plan a recipe, encode its data beforehand."""
+"""The command line of training: train a stage, sample from one, plan a recipe, encode its data, compare arms."""
 
 import argparse
 import fcntl
@@ -7,11 +7,12 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shards.places import is_address
+from training.ablation.vote_command import add_vote_parser, open_server
 from training.recipe import ALL, CONFIGS, Recipe
 from training.run import Run, last_finished, weights_of
 
@@ -69,6 +70,7 @@ def make_parser() -> argparse.ArgumentParser:
     encode.add_argument("--windows", type=int, default=4, help="of a clip, for codecs that need fixed ones (default 4)")
     encode.add_argument("--threads", type=int, default=1, help="of the CPU; equal bytes need equal ones (default 1)")
     encode.add_argument("--force", action="store_true", help="move what stands there aside, and make it anew")
+    add_vote_parser(commands)
     return parser
 
 
@@ -178,6 +180,16 @@ def encode(options: argparse.Namespace, rest: list[str]) -> None:
             make_latent_set(stage, packed, latents, encoding, screen, options.force)
 
 
+def vote(options: argparse.Namespace, rest: list[str]) -> None:
+    """Opens a polling booth in the browser, until it is interrupted."""
+    with open_server(options, rest) as server:
+        print(f"vote at {server.url} (this machine alone); Ctrl-C ends it", flush=True)
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+        session = server.booth.session
+        print(f"{len(session)} votes {f'in {session.path}' if len(session) else 'were given'}")
+
+
 def _beside(data: "StageData") -> Path:
     """Where latent sets go if nothing else is said: beside the packed ones, by size."""
     if is_address(data.shards):
@@ -221,7 +233,15 @@ def _sole_user(run: Run) -> Iterator[None]:
         yield
 
 
-COMMANDS = {"train": train, "sample": sample, "ema": ema, "export": export, "plan": plan, "encode": encode}
+COMMANDS = {
+    "train": train,
+    "sample": sample,
+    "ema": ema,
+    "export": export,
+    "plan": plan,
+    "encode": encode,
+    "vote": vote,
+}
 
 
 def main(arguments: list[str]) -> int:
