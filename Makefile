@@ -5,7 +5,7 @@ RUN    := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt check test curate filter sweep pictures stats verify train latents sample export plan vote bench lock
+.PHONY: help setup fmt check test curate filter sweep pictures stats verify train latents sample evaluate export plan vote bench lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,10 @@ sample: $(READY)  ## sample CAPTION="...", CAPTIONS=<list>, or from IMAGE=<pictu
 		$(if $(IMAGE),--image '$(IMAGE)') $(if $(LAST_IMAGE),--last-image '$(LAST_IMAGE)') \
 		$(if $(STAGE),--stage '$(STAGE)') $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(OUT),--runs '$(OUT)') $(if $(SEED),--seed $(SEED)) \
 		$(if $(BATCH),--batch $(BATCH)) $(if $(RAW),--raw) $(if $(FORCE),--force) $(ARGS)
+
+evaluate: $(READY)  ## sample held-out captions from a finished stage and measure that beside real videos [STAGE= RECIPE= OUT= SHARDS= RAW=1 FORCE=1 ARGS=]
+	@$(RUN) -m training evaluate $(if $(STAGE),--stage '$(STAGE)') $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(OUT),--runs '$(OUT)') \
+		$(if $(SHARDS),--data.shards '$(SHARDS)') $(if $(RAW),--raw) $(if $(FORCE),--force) $(ARGS)
 
 export: $(READY)  ## write a finished image-to-video stage as a diffusers pipeline, into OUT=<new folder> [STAGE= RECIPE= RUNS= ARGS=]
 	@$(RUN) -m training export $(if $(STAGE),--stage '$(STAGE)') $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(RUNS),--runs '$(RUNS)') \

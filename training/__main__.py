@@ -7,12 +7,13 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shards.places import is_address
-from training.ablation.vote_command import add_vote_parser, open_server
+from training.ablation import vote_command as voting
+from training.evaluation import command as evaluation
 from training.recipe import ALL, CONFIGS, Recipe
 from training.run import Run, last_finished, weights_of
 
@@ -57,6 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
     ema = commands.add_parser("ema", parents=[shared], allow_abbrev=False, help="make an average of another length")
     ema.add_argument("--stage", required=True, help="a finished stage that kept snapshots")
     ema.add_argument("--sigma-rel", type=float, required=True, help="length, as model.ema_sigma_rel takes it")
+    evaluation.add_parser(commands, shared)
     plan = commands.add_parser("plan", parents=[shared], allow_abbrev=False, help="say what stages would do")
     plan.add_argument("--stage", help="a stage or a chain (default: all)")
     out = commands.add_parser("export", parents=[shared], allow_abbrev=False, help="write a stage for diffusers")
@@ -70,7 +72,7 @@ def make_parser() -> argparse.ArgumentParser:
     encode.add_argument("--windows", type=int, default=4, help="of a clip, for codecs that need fixed ones (default 4)")
     encode.add_argument("--threads", type=int, default=1, help="of the CPU; equal bytes need equal ones (default 1)")
     encode.add_argument("--force", action="store_true", help="move what stands there aside, and make it anew")
-    add_vote_parser(commands)
+    voting.add_parser(commands)
     return parser
 
 
@@ -141,6 +143,15 @@ def export(options: argparse.Namespace, rest: list[str]) -> None:
         print(line)
 
 
+def evaluate(options: argparse.Namespace, rest: list[str]) -> None:
+    """Samples from a stage and measures it."""
+    recipe, runs = _recipe(options), _runs(options)
+    run = Run(runs / options.stage) if options.stage else last_finished(recipe, runs)
+    recipe.files(run.stage)
+    with _sole_user(Run(Path(options.out or run.folder / "evaluation"))):
+        evaluation.run_evaluation(recipe, run, options, rest)
+
+
 def plan(options: argparse.Namespace, rest: list[str]) -> None:
     """Says what stages would do."""
     recipe = _recipe(options)
@@ -182,12 +193,7 @@ def encode(options: argparse.Namespace, rest: list[str]) -> None:
 
 def vote(options: argparse.Namespace, rest: list[str]) -> None:
     """Opens a polling booth in the browser, until it is interrupted."""
-    with open_server(options, rest) as server:
-        print(f"vote at {server.url} (this machine alone); Ctrl-C ends it", flush=True)
-        with suppress(KeyboardInterrupt):
-            server.serve_forever()
-        session = server.booth.session
-        print(f"{len(session)} votes {f'in {session.path}' if len(session) else 'were given'}")
+    voting.serve(options, rest, say=lambda line: print(line, flush=True))
 
 
 def _beside(data: "StageData") -> Path:
@@ -236,6 +242,7 @@ def _sole_user(run: Run) -> Iterator[None]:
 COMMANDS = {
     "train": train,
     "sample": sample,
+    "evaluate": evaluate,
     "ema": ema,
     "export": export,
     "plan": plan,

@@ -16,6 +16,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 import training.callbacks.sharded  # noqa: F401  makes the name `fsdp2` known
 from training.callbacks.watch import Watch
 from training.data import StageData
+from training.evaluation.settings import EvaluationSettings
 from training.latent_set import facts
 from training.module import StageModule
 from training.settings import deciding, ranks_told
@@ -50,6 +51,8 @@ class StageCLI(LightningCLI):
         # YAML that names no class, as all did before there were several, means this one
         parser.set_defaults({"model.sampler": {"class_path": "training.sampler.EulerSampler"}})
         parser.add_argument("--watch", type=Watch, default=Watch(), help="how often the stage is looked at, in samples")
+        evaluation, about = EvaluationSettings(), "what is sampled and measured to judge the stage"
+        parser.add_argument("--evaluation", type=EvaluationSettings, default=evaluation, help=about)
 
     def instantiate_classes(self) -> None:
         """Builds all but the trainer, which needs to know the run."""
@@ -78,6 +81,11 @@ class Stage:
     def watch(self) -> Watch:
         """How often the stage is looked at."""
         return self.cli.built.watch
+
+    @property
+    def evaluation(self) -> EvaluationSettings:
+        """What is sampled and measured to judge it."""
+        return self.cli.built.evaluation
 
     @property
     def init_from(self) -> str | None:

@@ -2,6 +2,8 @@
 
 import argparse
 import getpass
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ VOTES_FOLDER = "votes"
 """In the folder of an ablation."""
 
 
-def add_vote_parser(commands: Any) -> None:
+def add_parser(commands: Any) -> None:
     """Adds the command to those of a parser, as `ArgumentParser.add_subparsers` gives them."""
     vote = commands.add_parser("vote", allow_abbrev=False, help="compare the videos of an ablation's arms, blind")
     vote.add_argument("--out", required=True, help="folder of the ablation; votes go to its folder votes")
@@ -20,6 +22,25 @@ def add_vote_parser(commands: Any) -> None:
     vote.add_argument("--arms", default="", help="these alone, as raw,full (default: all)")
     vote.add_argument("--by", default="", help="who votes (default: the user's name)")
     vote.add_argument("--seed", type=int, default=0, help="of the order of pairs, and of sides (default 0)")
+
+
+def serve(options: argparse.Namespace, rest: list[str], say: Callable[[str], None]) -> None:
+    """Serves the page until it is interrupted.
+
+    Args:
+        options: of the command.
+        rest: of the command line; there must be none.
+        say: tells a line.
+
+    Raises:
+        ValueError: as `open_server`.
+    """
+    with open_server(options, rest) as server:
+        say(f"vote at {server.url} (this machine alone); Ctrl-C ends it")
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+        session = server.booth.session
+        say(f"{len(session)} votes {f'in {session.path}' if len(session) else 'were given'}")
 
 
 def open_server(options: argparse.Namespace, rest: list[str]) -> "VoteServer":

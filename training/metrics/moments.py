@@ -48,9 +48,10 @@ class Moments(State):
         features = values.detach().double()
         features = features[:, None] if features.ndim == 2 else features  # (B, K, D)
         sums, products = self._room(features.shape[2], features.device)
-        for number, each in zip(numbers, features, strict=True):
-            group = number % self.num_groups
-            self._num_videos[group] += 1
+        groups = torch.tensor([number % self.num_groups for number in numbers])
+        for group in groups.unique().tolist():
+            each = features[(groups == group).to(features.device)].flatten(0, 1)  # (N, D)
+            self._num_videos[group] += (groups == group).sum()
             self._counts[group] += len(each)
             sums[group] += each.sum(dim=0)
             products[group].addmm_(each.T, each)

@@ -1,0 +1,1 @@
+"""Judging a finished stage: videos of fixed captions and seeds, beside references, measured by `training.metrics`."""
