@@ -5,7 +5,7 @@ RUN    := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt check test curate filter sweep pictures stats verify train latents sample evaluate export plan bench lock
+.PHONY: help setup fmt check test curate filter sweep pictures stats verify train latents sample evaluate export plan vote bench lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,10 @@ export: $(READY)  ## write a finished image-to-video stage as a diffusers pipeli
 plan: $(READY)  ## say what the stages of RECIPE=demo would do, without weights [STAGE= SHARDS= ARGS=]
 	@$(RUN) -m training plan $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(STAGE),--stage '$(STAGE)') \
 		$(if $(SHARDS),--data.shards '$(SHARDS)') $(ARGS)
+
+vote: $(READY)  ## compare videos of an ablation's arms, blind, on a page of this machine: OUT=<its folder> [ARMS=a,b PORT= ARGS=]
+	@test -n "$(OUT)" || { echo "Name the folder of an ablation: make vote OUT=runs/demo/ablation"; exit 1; }
+	@$(RUN) -m training vote --out '$(OUT)' $(if $(ARMS),--arms '$(ARMS)') $(if $(PORT),--port $(PORT)) $(ARGS)
 
 bench: $(READY)  ## run one benchmark: NAME=<file in benchmarks/>
 	@test -n "$(NAME)" || { echo "Name one: make bench NAME=<$$(ls benchmarks/*.py 2>/dev/null | xargs -n1 basename -s .py | paste -sd'|')>"; exit 1; }

@@ -1,4 +1,4 @@
-"""The command line of training: train a stage, sample from one, plan a recipe, encode its data beforehand."""
+"""The command line of training: train a stage, sample from one, plan a recipe, encode its data, compare arms."""
 
 import argparse
 import logging
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from shards.places import is_address
 from training.ablation import command as ablation
+from training.ablation import vote_command as voting
 from training.evaluation import command as evaluation
 from training.recipe import ALL, CONFIGS, Recipe
 from training.run import Run, last_finished, weights_of
@@ -71,6 +72,7 @@ def make_parser() -> argparse.ArgumentParser:
     encode.add_argument("--windows", type=int, default=4, help="of a clip, for codecs that need fixed ones (default 4)")
     encode.add_argument("--threads", type=int, default=1, help="of the CPU; equal bytes need equal ones (default 1)")
     encode.add_argument("--force", action="store_true", help="move what stands there aside, and make it anew")
+    voting.add_parser(commands)
     return parser
 
 
@@ -197,6 +199,11 @@ def encode(options: argparse.Namespace, rest: list[str]) -> None:
             make_latent_set(stage, packed, latents, encoding, screen, options.force)
 
 
+def vote(options: argparse.Namespace, rest: list[str]) -> None:
+    """Opens a polling booth in the browser, until it is interrupted."""
+    voting.serve(options, rest, say=lambda line: print(line, flush=True))
+
+
 def _beside(data: "StageData") -> Path:
     """Where latent sets go if nothing else is said: beside the packed ones, by size."""
     if is_address(data.shards):
@@ -229,6 +236,7 @@ COMMANDS = {
     "export": export,
     "plan": plan,
     "encode": encode,
+    "vote": vote,
 }
 
 
