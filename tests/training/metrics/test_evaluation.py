@@ -11,10 +11,15 @@ import numpy as np
 import pytest
 import torch
 from counting import Brightness, Corners, figures_of, some_of, some_videos
+from jsonargparse import ArgumentParser
 
+from training.metrics.clipsim import ClipSim
 from training.metrics.evaluation import Evaluation
 from training.metrics.frechet import frechet_distance
-from training.metrics.metric import Figure, Videos
+from training.metrics.fvd import FrechetVideoDistance
+from training.metrics.metric import Figure, Metric, Videos
+from training.metrics.open_clip_frames import OpenClip
+from training.metrics.video_net import ProxyFrechetDistance, VideoNet
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).resolve().parents[3]
@@ -101,3 +106,25 @@ def test_another_format_is_refused():
 def test_names_are_unique():
     with pytest.raises(ValueError, match="called brightness"):
         Evaluation([Brightness(), Brightness()], CPU)
+
+
+def test_metrics_come_from_yaml():
+    parser = ArgumentParser()
+    parser.add_argument("--metrics", type=list[Metric])
+    told = [
+        {"class_path": "training.metrics.clipsim.ClipSim", "init_args": {"clip": {"model": "ViT-B-32"}}},
+        {
+            "class_path": "training.metrics.video_net.ProxyFrechetDistance",
+            "init_args": {
+                "network": {"class_path": "training.metrics.video_net.VideoNet", "init_args": {"path": "net"}},
+                "name": "near",
+            },
+        },
+        {"class_path": "training.metrics.fvd.FrechetVideoDistance", "init_args": {"variant": "svd"}},
+    ]
+    found = parser.instantiate(parser.parse_object({"metrics": told})).metrics
+    assert found == [
+        ClipSim(OpenClip("ViT-B-32")),
+        ProxyFrechetDistance(VideoNet("net"), name="near"),
+        FrechetVideoDistance(variant="svd"),
+    ]
