@@ -18,9 +18,15 @@ WITH_CORPUS = ("run", "filter", "sweep")
 
 
 def with_default_config(arguments: list[str]) -> list[str]:
-    """Adds the configuration that was not named: the corpus's own, the default, or the demo's."""
-    if not {*arguments[:1]} & {*WITH_CORPUS} or any(a == "--config" or a.startswith("--config=") for a in arguments):
+    """Adds the configuration that was not named: the corpus's own, the default, or the demo's.
+
+    What is named comes first, for the parser goes from left to right: keys of the command line win over files.
+    """
+    if not {*arguments[:1]} & {*WITH_CORPUS}:
         return arguments
+    files, others = _apart(arguments[1:])
+    if files:
+        return [arguments[0], *files, *others]
     if not set(arguments).isdisjoint({"-h", "--help"}):
         return arguments
     named = {a.split("=")[0] for a in arguments}
@@ -28,6 +34,15 @@ def with_default_config(arguments: list[str]) -> list[str]:
     own = _remembered(out) if out and "--videos" not in named else None
     config = own or CONFIGS / ("default.yaml" if named & {"--videos", "--out"} else "demo.yaml")
     return [arguments[0], "--config", str(config), *arguments[1:]]
+
+
+def _apart(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """`--config` with what follows it, and all else, each in its order."""
+    files, others = [], []
+    for position, argument in enumerate(arguments):
+        is_value = position > 0 and arguments[position - 1] == "--config"
+        (files if argument.split("=")[0] == "--config" or is_value else others).append(argument)
+    return files, others
 
 
 def _remembered(out: str) -> "Place | None":

@@ -100,6 +100,9 @@ def test_the_configuration_that_is_taken_without_one(tmp_path):
     assert with_default_config(["run"])[2].endswith("demo.yaml")
     assert with_default_config(["run", "--videos", "x", "--out=y"])[2].endswith("default.yaml")
     assert with_default_config(["run", "--config", "mine.yaml"]) == ["run", "--config", "mine.yaml"]
+    told = ["run", "--out", "y", "--config", "mine.yaml", "--videos=x", "--config=more.yaml"]
+    first = ["run", "--config", "mine.yaml", "--config=more.yaml", "--out", "y", "--videos=x"]
+    assert with_default_config(told) == first  # the demo's configuration names videos, and must not win over the user
     (tmp_path / "config.yaml").write_text("")
     assert with_default_config(["run", "--out", str(tmp_path)])[2] == str(tmp_path / "config.yaml")
     assert with_default_config(["run", "--out", str(tmp_path), "--videos", "x"])[2].endswith("default.yaml")
