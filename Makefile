@@ -5,7 +5,7 @@ RUN    := $(VENV)/bin/python
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt check test curate filter sweep pictures stats verify train latents sample evaluate export plan vote bench lock
+.PHONY: help setup fmt check test curate filter sweep pictures stats verify train latents sample evaluate ablate vote export plan bench lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,22 @@ export: $(READY)  ## write a finished image-to-video stage as a diffusers pipeli
 plan: $(READY)  ## say what the stages of RECIPE=demo would do, without weights [STAGE= SHARDS= ARGS=]
 	@$(RUN) -m training plan $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(STAGE),--stage '$(STAGE)') \
 		$(if $(SHARDS),--data.shards '$(SHARDS)') $(ARGS)
+
+JUDGE := data/demo/judge
+CORPUS ?= data/demo/corpus
+ABLATED = $(or $(RECIPE),demo-ablate)
+
+ablate: $(READY) $(if $(RECIPE),,$(JUDGE)/corpus/shards/pretrain/manifest.json)  ## train the same model on each subset of a sweep of CORPUS and compare them [RECIPE= OUT= ARGS="--seeds 3 --arms raw,full"]
+	@$(RUN) -m curation sweep --out '$(CORPUS)'
+	@$(RUN) -m curation run --out '$(CORPUS)' --config '$(CORPUS)/raw.yaml' --job pack
+	@$(RUN) -m training encode --recipe $(ABLATED) --stage 2 --data.shards '$(CORPUS)/shards' --data.mixture '{"sweep_raw": 1}' --out '$(CORPUS)/latents/ablation'
+	@$(RUN) -m training ablate --recipe $(ABLATED) --corpus '$(CORPUS)' $(if $(OUT),--runs '$(OUT)') --data.latents '$(CORPUS)/latents/ablation' $(ARGS)
+
+# footage of another seed, whose clean clips judge the arms: none of them trains on it
+$(JUDGE)/corpus/shards/pretrain/manifest.json: | $(READY)
+	@$(RUN) -m curation demo --out $(JUDGE)/footage --seed 1 --num_videos 12
+	@$(RUN) -m curation run --videos $(JUDGE)/footage/videos --captions $(JUDGE)/footage/captions.parquet --out $(JUDGE)/corpus \
+		--config configs/curate/demo.yaml --pack.val_share 1
 
 vote: $(READY)  ## compare videos of an ablation's arms, blind, on a page of this machine: OUT=<its folder> [ARMS=a,b PORT= ARGS=]
 	@test -n "$(OUT)" || { echo "Name the folder of an ablation: make vote OUT=runs/demo/ablation"; exit 1; }

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from training.ablation.matches import SAMPLES as PLACE
 from training.pictures import write_mp4
 from training.samples import SAMPLES, SampleFolder
 
@@ -17,7 +18,7 @@ def row(name, caption, seed, **other):
 
 def put_trial(out, arm, seed, captions=CAPTIONS, level=0, **other):
     """One trial's samples: a video of one gray level for each caption."""
-    samples = SampleFolder(out / f"{arm}-{seed}" / matches.SAMPLES)
+    samples = SampleFolder(out / f"{arm}-{seed}" / PLACE)
     samples.announce([row(f"v{i}", caption, i, **other) for i, caption in enumerate(captions)])
     for i in range(len(captions)):
         write_mp4(samples.folder / f"v{i}.mp4", np.full((4, 32, 48, 3), level, np.uint8), 8)

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from ablated import CAPTIONS, put_ablation, put_trial
 
-from training.ablation.matches import Queue, counted, find_matches, find_trials
+from training.ablation.matches import SAMPLES, Queue, counted, find_matches, find_trials
 from training.ablation.votes import Round, Vote, table_of
 from training.samples import SampleFolder
 
@@ -23,12 +23,12 @@ def vote(match, turned=False):
 def test_trials_are_found_by_their_names(out, tmp_path):
     found = find_trials(out)
     assert {arm: sorted(seeds) for arm, seeds in found.items()} == {"full": [0, 1], "motion_25": [0, 1], "raw": [0, 1]}
-    assert found["raw"][1] == SampleFolder(out / "raw-1" / matches.SAMPLES)
+    assert found["raw"][1] == SampleFolder(out / "raw-1" / SAMPLES)
     assert list(find_trials(out, ["raw", "full"])) == ["full", "raw"]
     put_trial(tmp_path, "one-with-dashes", 12)
     for name in ("votes", "raw-x", "raw-3", "loose"):
-        (tmp_path / name / matches.SAMPLES).mkdir(parents=True)
-    with pytest.raises(ValueError, match=r"needs <arm>-<seed>/samples of two arms; there are: one-with-dashes"):
+        (tmp_path / name / SAMPLES).mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"needs <arm>-<seed>/evaluation/samples of two arms; there are: one-with-dashes"):
         find_trials(tmp_path)
     with pytest.raises(ValueError, match="has no videos of arm text; there are: full, motion_25, raw"):
         find_trials(out, ["raw", "text"])
