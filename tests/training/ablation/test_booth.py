@@ -31,7 +31,7 @@ def test_a_vote_is_of_what_was_shown(out, choice, outcome):
         left, right = (here.video(token) for token in (shown.a, shown.b))
         here.vote(shown.token, choice)
         row = rows(out)[-1]
-        assert left.parent.parent.name == f"{row['first']}-0" and right.parent.parent.name == f"{row['second']}-0"
+        assert left.parents[2].name == f"{row['first']}-0" and right.parents[2].name == f"{row['second']}-0"
         assert (row["outcome"], row["by"], row["caption"]) == (outcome, "ann", shown.caption)
         assert row["at"].tzinfo is not None
     assert {row["first"] for row in rows(out)} == {"raw", "full"}  # sides change

@@ -28,7 +28,9 @@ def test_trials_are_found_by_their_names(out, tmp_path):
     put_trial(tmp_path, "one-with-dashes", 12)
     for name in ("votes", "raw-x", "raw-3", "loose"):
         (tmp_path / name / SAMPLES).mkdir(parents=True)
-    with pytest.raises(ValueError, match=r"needs <arm>-<seed>/evaluation/samples of two arms; there are: one-with-dashes"):
+    with pytest.raises(
+        ValueError, match=r"needs <arm>-<seed>/evaluation/samples of two arms; there are: one-with-dashes"
+    ):
         find_trials(tmp_path)
     with pytest.raises(ValueError, match="has no videos of arm text; there are: full, motion_25, raw"):
         find_trials(out, ["raw", "text"])
@@ -41,7 +43,10 @@ def test_every_two_arms_meet_in_every_round(out):
     assert len(matches) == 3 * 2 * 2 == len({match.key for match in matches})
     for match in matches:
         assert match.arms == tuple(sorted(match.arms)) and match.round.video_seed == CAPTIONS.index(match.round.caption)
-        expected = [out / f"{arm}-{match.round.trial_seed}/samples/v{match.round.video_seed}.mp4" for arm in match.arms]
+        expected = [
+            out / f"{arm}-{match.round.trial_seed}/evaluation/samples/v{match.round.video_seed}.mp4"
+            for arm in match.arms
+        ]
         assert list(match.videos) == expected and match.is_there
 
 
@@ -60,7 +65,7 @@ def test_videos_that_were_sampled_otherwise_are_not_compared(tmp_path, other):
 def test_seeds_and_videos_that_one_arm_lacks_are_left_out(tmp_path):
     put_ablation(tmp_path, ("raw", "full"))
     put_trial(tmp_path, "raw", 2)
-    (tmp_path / "full-1/samples/v0.mp4").unlink()
+    (tmp_path / "full-1/evaluation/samples/v0.mp4").unlink()
     rounds = {match.round for match in find_matches(find_trials(tmp_path))}
     assert rounds == {Round(CAPTIONS[0], 0, 0), Round(CAPTIONS[1], 1, 0), Round(CAPTIONS[1], 1, 1)}
 

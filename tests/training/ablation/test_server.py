@@ -87,7 +87,7 @@ def test_a_vote_over_http(server, out):
 
 
 @pytest.mark.parametrize(
-    "path", ["../raw-0/samples/v0.mp4", "..%2f..%2fetc%2fpasswd", "/etc/passwd", "", "v0.mp4", "x?y"]
+    "path", ["../raw-0/evaluation/samples/v0.mp4", "..%2f..%2fetc%2fpasswd", "/etc/passwd", "", "v0.mp4", "x?y"]
 )
 def test_only_tokens_lead_to_files(server, path):
     assert ask(server, f"/video/{path}")[0] == 404
