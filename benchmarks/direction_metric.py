@@ -13,7 +13,8 @@ from curation.demo.shapes import COLOURS
 from training.metrics.metric import Estimate, Measure, Videos
 from training.metrics.rows import MeanOfVideos, Rows, interval
 
-MOVER = re.compile(rf"\b({'|'.join(COLOURS)}) \w+ moves ({'|'.join(DIRECTIONS)})\b")
+_WAYS = "|".join(sorted(DIRECTIONS, key=len, reverse=True))  # "up right" before "up"
+MOVER = re.compile(rf"\b({'|'.join(COLOURS)}) \w+ moves ({_WAYS})\b")
 
 
 @dataclass(frozen=True)
