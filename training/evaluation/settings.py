@@ -24,8 +24,6 @@ class EvaluationSettings:
     """Videos sampled or measured at once."""
     seed: int = 0
     """Video n (from 0) is sampled from the noise of `seed` + n."""
-    every: int | None = None
-    """The same metrics are measured while the stage trains, each so many samples and at its end; null: never."""
 
     def __post_init__(self) -> None:
         for name in ("num_videos", "batch"):
@@ -34,8 +32,6 @@ class EvaluationSettings:
         names = [metric.name for metric in self.metrics]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"several metrics are called {', '.join(twice)}: give each a `name` of its own")
-        if self.every is not None and self.every < 0:
-            raise ValueError(f"{SECTION}.every is a number of samples, at least 0, or null, not {self.every}")
 
 
 def evaluation_section(files: Sequence[Path]) -> dict[str, Any]:
