@@ -45,7 +45,8 @@ class VideoNet(FeatureNetwork):
 
     `config.json`: `height`, `width`, to which frames are resized, and `layers`, each with `channels`, `kernel` and
     `stride` over time, rows and columns. `model.safetensors`: `layers.<n>.weight` and `.bias`. A ReLU follows each;
-    features are the last activations, averaged over time and place.
+    features are the last activations, averaged over time and place. Videos may have any length; lengths differ in their
+    features, so only equal ones compare.
     """
 
     path: str
