@@ -173,7 +173,7 @@ def _finish(latents: LatentSet, sets: dict[str, ShardSet]) -> str:
             f"{latents.folder}: {num_packed} packed samples are not {num_encoded} encoded + {num_skipped} skipped; "
             "make it anew: --force"
         )
-    if not encoded[SPLITS[0]]:
+    if not encoded[SPLITS[0]] and len(sets[SPLITS[0]]):
         raise ValueError(f"no sample to train on could be encoded; {latents.folder / 'skipped'} says why")
     counts = {**encoded, "kept": num_packed, "failed": num_skipped}
     told = {**counts, "config_hash": config_hash, **listed_hashes(latents.folder, [LATENTS])}

@@ -93,7 +93,7 @@ class ShardEncoder:
         try:
             plan = plan_samples(shards.index, [self._bucket], self._data.rates, Needs(NONE), str(shards.folder))
         except ValueError as error:
-            if split == SPLITS[0]:
+            if split == SPLITS[0] and len(shards):  # a set that only judges has nothing to train on
                 raise
             plan = _nothing(shards.index, str(error))
         others = sorted(set(range(len(shards))) - set(plan.usable.tolist()))

@@ -49,7 +49,7 @@ def collect(trials: Sequence[Trial]) -> tuple[dict[str, Metric], list[dict[str, 
     metrics: dict[str, Metric] = {}
     rows: list[dict[str, Any]] = []
     for trial in trials:
-        if not (trial.evaluation / METRICS_FILE).exists():
+        if not trial.judged.exists():
             continue
         figures = [_held_out(trial), *read_rows(trial.evaluation / METRICS_FILE, METRICS)]
         for figure in figures:

@@ -4,6 +4,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
+from shards.store import read_json, write_json
 from training.ablation.arms import Arm
 from training.run import Run
 
@@ -34,6 +35,11 @@ class Trial:
     def evaluation(self) -> Path:
         """Its evaluation."""
         return self.folder / "evaluation"
+
+    @property
+    def judged(self) -> Path:
+        """With what it was evaluated, once it was."""
+        return self.evaluation / "judged.json"
 
     @property
     def log(self) -> Path:
@@ -76,8 +82,11 @@ def _run(trial: Trial) -> str:
     try:
         with sole_user(trial.run):
             train(build_stage(list(trial.files), trial.all_arguments), trial.run, Screen())
-            section = evaluation_section(trial.files)
-            evaluate(trial.run, trial.evaluation, section, SAME_WINDOWS, Sampling(), print)
+            section, arguments = evaluation_section(trial.files), [*trial.all_arguments, *SAME_WINDOWS]
+            told = {"evaluation": section, "arguments": arguments, "weights": (trial.run.record or {})["weights"]}
+            if not (trial.judged.exists() and read_json(trial.judged) == told):
+                evaluate(trial.run, trial.evaluation, section, arguments, Sampling(), print)
+                write_json(trial.judged, told)
     except (ValueError, OSError, RuntimeError) as error:
         return f"{type(error).__name__}: {error}"
     return ""
