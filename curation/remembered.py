@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from curation.plain_yaml import to_yaml
+from shards.plain_yaml import to_yaml
 
 if TYPE_CHECKING:
     from shards.places import Place

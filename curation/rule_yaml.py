@@ -6,8 +6,8 @@ from functools import cache
 from jsonargparse import ArgumentError, ArgumentParser, Namespace, set_dumper
 from jsonargparse.typing import register_type
 
-from curation.plain_yaml import to_yaml
 from curation.rule import Condition, Rule, stated
+from shards.plain_yaml import to_yaml
 
 
 def register() -> None:

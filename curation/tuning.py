@@ -12,8 +12,8 @@ from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
 
 from curation.config import CurateConfig, RuleSet
 from curation.override import carry_over, override
-from curation.plain_yaml import to_yaml
 from curation.rule import stated
+from shards.plain_yaml import to_yaml
 
 if TYPE_CHECKING:
     from curation.filter import Judged

@@ -148,6 +148,7 @@ def evaluate(options: argparse.Namespace, rest: list[str]) -> None:
     recipe, runs = _recipe(options), _runs(options)
     run = Run(runs / options.stage) if options.stage else last_finished(recipe, runs)
     recipe.files(run.stage)
+    weights_of(run, "the evaluation")
     with sole_user(Run(Path(options.out or run.folder / "evaluation"))):
         evaluation.run_evaluation(recipe, run, options, rest, lambda line: _say(f"stage {run.stage}: {line}"))
 

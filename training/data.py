@@ -1,6 +1,7 @@
 """The data of a stage as Lightning takes it: which samples, in which order, from which position on."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,10 @@ class StageData(LightningDataModule):
         self.num_held_out, self.max_failed, self.workers, self.seed = num_held_out, max_failed, workers, seed
         self.num_steps, self.batches_per_step = 0, 1
 
+    @cached_property
+    def _kept_keys(self) -> pa.Array | None:
+        return kept_keys(self.kept) if self.kept else None
+
     @property
     def bucket(self) -> Bucket:
         """What videos are sampled in."""
@@ -194,8 +199,7 @@ class StageData(LightningDataModule):
         """
         self.tokens, latents, sizes = list(tokens), self.latent_sets(), self.batch_sizes(tokens)
         folders = [check_packed(self.shards, name) for name in self.mixture]
-        kept = kept_keys(self.kept) if self.kept else None
-        sources = [self._source(folder, TRAIN, latents, conditioning, kept) for folder in folders]
+        sources = [self._source(folder, TRAIN, latents, conditioning, self._kept_keys) for folder in folders]
         steps = [self.global_batch] * len(sizes) if self.global_batch is not None else sizes
         stream = Stream(sources, steps, self.seed, list(self.mixture.values()))
         if self.global_batch is not None:
@@ -250,8 +254,8 @@ class StageData(LightningDataModule):
         told: dict[str, Any] = {"shards": [manifest_hash(folder / TRAIN) for folder in folders]}
         if latents := self.latent_sets():
             told["latents"] = [manifest_hash(latents[folder].folder / TRAIN) for folder in folders]
-        if self.kept:
-            told["kept"] = hash_of(kept_keys(self.kept))
+        if self._kept_keys is not None:
+            told["kept"] = hash_of(self._kept_keys)
         return told | ({"mixture": list(self.mixture.values())} if len(folders) > 1 else {})
 
     def samples_at(self, step: int) -> int:

@@ -81,7 +81,7 @@ def sample(
     check_frozen(run, stage.model)
     weights, samples = _weights(run, how), SampleFolder(folder)
     made_with = _made_with(stage, run, weights)
-    rows = [_named(each, how, run) | made_with for each in wanted]
+    rows = [named(each, how, run) | made_with for each in wanted]
     pictures = {row["video"]: each.images for row, each in zip(rows, wanted, strict=True)}
     missing = samples.missing(rows, how.force)
     names = {row["video"] for row in missing}
@@ -138,8 +138,8 @@ def _made_with(stage: Stage, run: Run, weights: Path) -> dict[str, Any]:
     }
 
 
-def _named(wanted: Wanted, how: Sampling, run: Run) -> dict[str, Any]:
-    """What a row says of one video.
+def named(wanted: Wanted, how: Sampling, run: Run) -> dict[str, Any]:
+    """What a row of `SAMPLES` says of one video by itself, the names of its files among it.
 
     Raises:
         ValueError: it has not as many pictures as the stage is given frames, or one is not there.

@@ -12,6 +12,8 @@ from shards.schema import VERDICTS, conform
 from shards.store import parquet_file
 
 KEY, REJECTED_BY = VERDICTS.names
+RULES = "rules.json"
+"""Of a folder of verdicts; written last."""
 
 
 def kept_keys(verdicts: str) -> pa.Array:
@@ -38,6 +40,9 @@ def hash_of(keys: pa.Array) -> str:
 def _files(found: Place) -> list[Place]:
     with reaching(found):
         files = [found] if found.is_file() else sorted(found.glob("*.parquet"))
+        is_whole = found.is_file() or (found / RULES).exists()
+    if files and not is_whole:
+        raise ValueError(f"data.kept: {found} has no {RULES}, so filtering was interrupted: make filter, or make sweep")
     if not files:
         raise ValueError(
             f"data.kept: there are no verdicts in {found}; `make filter` and `make sweep` write OUT/verdicts/<set>"

@@ -16,12 +16,14 @@ TILE_HEIGHT_PX = 128  # at least; small frames are enlarged by a whole factor
 MAX_COLUMNS = 4
 MARGIN_PX, CAPTION_PX = 4, 20
 MAX_OVERVIEW = 100  # videos
+CRF = 12
+"""Of H.264: hardly any loss."""
 
 
 def write_mp4(path: Path, frames: np.ndarray, fps: float) -> None:
     """Writes frames uint8 (T, H, W, 3) RGB as H.264; T = 1 makes a video of one frame."""
     with atomic_path(path) as temporary:
-        temporary.write_bytes(encode_frames(frames, fps, EncodeSettings(crf=12)))
+        temporary.write_bytes(encode_frames(frames, fps, EncodeSettings(crf=CRF)))
 
 
 def read_mp4(path: Path) -> np.ndarray:

@@ -110,6 +110,33 @@ def test_a_resumed_average_equals_the_unbroken_one():
     assert resumed.num_updates == 2 and same(ema.state_dict()["average"], resumed.state_dict()["average"])
 
 
+def test_tensors_that_are_replaced_between_updates_are_followed():
+    module, ema = (first := model()), Ema(first, decay=0.0)
+    ema.update(module)
+    module[2].weight = nn.Parameter(torch.ones(2, 4))
+    module[1].running_mean = torch.full((4,), 7.0)
+    module.register_buffer("scratch", torch.zeros(1), persistent=False)
+    ema.update(module)
+    average = ema.state_dict()["average"]
+    assert torch.equal(average["2.weight"], torch.ones(2, 4)) and torch.equal(
+        average["1.running_mean"], torch.full((4,), 7.0)
+    )
+    assert "scratch" not in average
+
+
+def test_tied_weights_stay_tied():
+    module = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
+    module[1].weight = module[0].weight
+    ema = Ema(module, decay=0.5)
+    with torch.no_grad():
+        module[0].weight.add_(1)
+    ema.update(module)
+    average = ema.state_dict()["average"]
+    assert torch.equal(average["0.weight"], average["1.weight"]) and not torch.equal(
+        average["0.weight"], module[0].weight
+    )
+
+
 def test_a_loaded_state_is_left_as_it_is():
     module, other = model(), Ema(model())
     loaded = Ema(module)

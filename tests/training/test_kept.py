@@ -18,6 +18,7 @@ def put_verdicts(folder, rejected, part="part-00000"):
     folder.mkdir(parents=True, exist_ok=True)
     rows = [{"clip_id": key, "rejected_by": reasons} for key, reasons in rejected.items()]
     pq.write_table(pa.Table.from_pylist(rows, schema=VERDICTS), folder / f"{part}.parquet")
+    (folder / "rules.json").write_text("{}")
     return str(folder)
 
 
@@ -69,10 +70,14 @@ def test_what_is_no_selection_is_refused(tiny, tmp_path, capsys):
     strangers = put_verdicts(tmp_path / "strangers", {"a": []})
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "part-00000.parquet").write_bytes(b"PAR1")
+    (tmp_path / "broken" / "rules.json").write_text("{}")
+    half = put_verdicts(tmp_path / "half", {"a": []})
+    (tmp_path / "half" / "rules.json").unlink()
     pq.write_table(pa.table({"key": ["a"]}), tmp_path / "other.parquet")
     for path, words in {
         nothing: "keeps no clip",
         strangers: "6 not in data.kept",
+        half: "filtering was interrupted",
         str(tmp_path / "missing"): "there are no verdicts in",
         str(tmp_path / "broken"): "part-00000.parquet holds no verdicts",
         str(tmp_path / "other.parquet"): "other.parquet holds no verdicts",

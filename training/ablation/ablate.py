@@ -1,11 +1,12 @@
 """SVD's experiment (arXiv 2311.15127, section 3.3): the same small model trained at the same cost on each selection."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import torch
 
 from shards.manifest import MANIFEST
 from shards.schema import field, from_rows
@@ -27,7 +28,7 @@ from training.run import Run
 from training.screen import Screen
 from training.sole_user import sole_user
 
-PACKED, RULES = f"{PREFIX}{RAW}", "rules.yaml"
+PACKED, RULES, VOTES_FOLDER = f"{PREFIX}{RAW}", "rules.yaml", "votes"
 RATINGS = pa.schema(
     [
         field("by", pa.string(), "people, or the protocol of the automatic judge"),
@@ -37,6 +38,9 @@ RATINGS = pa.schema(
         field("median", pa.float64(), "over draws of captions and trial seeds"),
         field("low", pa.float64(), "lower end of the 95 % interval over those draws"),
         field("high", pa.float64(), "upper end"),
+        field("lead", pa.float64(), "rating minus that of the raw set, mean over orders"),
+        field("lead_low", pa.float64(), "lower end of its 95 % interval over draws"),
+        field("lead_high", pa.float64(), "upper end"),
     ]
 )
 
@@ -92,50 +96,71 @@ def ablate(ablation: Ablation, say: Callable[[str], None]) -> int:
     trials = ablation.trials()
     say(f"{len(ablation.arms)} arms x {len(ablation.seeds)} seeds = {len(trials)} trials: {ablation.out}")
     failed = run_all(trials, ablation.engine, say)
-    report(ablation, say)
+    report(ablation, failed, say)
     for name, error in failed.items():
         say(f"✗ {name}: {error}; see {ablation.out / name}.log")
     return len(failed)
 
 
-def report(ablation: Ablation, say: Callable[[str], None]) -> None:
+def report(ablation: Ablation, failed: Mapping[str, str], say: Callable[[str], None]) -> None:
     """Judges the trials that are done: tables, page, and the rules that won.
 
+    Args:
+        ablation: with its trials.
+        failed: why some failed, by their folder.
+        say: tells a line.
+
     Raises:
-        ValueError: none is done, or a judge is no metric of single videos.
+        ValueError: none is done.
     """
-    metrics, rows = collect(ablation.trials())
+    metrics, rows = collect(ablation.trials(), failed)
     if not rows:
         raise ValueError(f"no trial in {ablation.out} is done; their logs tell why: {ablation.out}/*.log")
     ratings = _ratings(ablation, metrics)
     _write(ablation.out, rows, ratings)
-    sets = winning_sets(ablation.arms, next(iter(ratings.values()), []))
+    sets = _won(ablation, ratings, say)
+    say(str(write_page(ablation.out, ablation.arms, metrics, ratings, sets, failed)))
+
+
+def _won(ablation: Ablation, ratings: Mapping[str, list[Rating]], say: Callable[[str], None]) -> dict[str, Any]:
+    """Writes the rules that won by the first who judged with an interval; removes those of an earlier look."""
+    path = ablation.out / RULES
+    sure = [those for those in ratings.values() if any(each.lead_low is not None for each in those)]
+    sets = winning_sets(ablation.arms, sure[0]) if sure else {}
     if sets:
-        write_winner(ablation.out / RULES, ablation.corpus, sets)
-        say(f"the rules that won: make filter OUT={ablation.corpus} CONFIG={ablation.out / RULES}")
-    say(str(write_page(ablation.out, ablation.arms, metrics, ratings, sets)))
+        write_winner(path, ablation.corpus, sets)
+        say(f"the rules that won: make filter OUT={ablation.corpus} CONFIG={path}")
+    else:
+        path.unlink(missing_ok=True)
+        say("no arm beats the raw set beyond its 95 % interval, so no rules have won")
+    return sets
 
 
 def _ratings(ablation: Ablation, metrics: dict[str, Metric]) -> dict[str, list[Rating]]:
     """Ratings of the arms by who judged: people first, where any voted."""
     names = [arm.name for arm in ablation.arms]
-    criteria = _criteria(metrics, ablation.judges)
-    votes = {"people": read_votes(ablation.out / "votes")}
-    if criteria:
+    votes = {"people": read_votes(ablation.out / VOTES_FOLDER)}
+    judges = [metrics[name] for name in ablation.judges if name in metrics and metrics[name].videos]
+    if judges and len(judges) == len(ablation.judges):  # else the page tells which has no value
+        criteria = [Criterion(each.protocol, each.better) for each in judges]  # pyright: ignore[reportArgumentType]
         by = " | ".join(each.by for each in criteria)
-        votes[f"automatic judge: {by}"] = _votes([metrics[name].videos for name in ablation.judges], criteria)
+        votes[f"automatic judge: {by}"] = _votes([each.videos for each in judges], criteria)
     return {by: rate(each, names) for by, each in votes.items() if len(each)}
 
 
 def _check_judges(ablation: Ablation) -> None:
     """Before hours of training, not after."""
+    read_votes(ablation.out / VOTES_FOLDER)
     stage = build_stage(ablation.recipe.files(ablation.stage), ablation.shared)
-    able = [metric.name for metric in stage.evaluation.metrics if isinstance(metric, MeanOfVideos)]
+    metrics = {each.name: each for each in stage.evaluation.metrics}
+    able = [name for name, each in metrics.items() if isinstance(each, MeanOfVideos) and each.better != "neither"]
     if unknown := [name for name in ablation.judges if name not in able]:
         raise ValueError(
-            f"--judge {unknown[0]} is no metric of evaluation.metrics that has a value for each video; such are: "
-            f"{', '.join(able) or 'none'}"
+            f"--judge {unknown[0]} is no metric of evaluation.metrics that tells which of two videos is better; such "
+            f"are: {', '.join(able) or 'none'}"
         )
+    for name in ablation.judges:
+        metrics[name].load(torch.device("cpu"))
 
 
 def _train_before(ablation: Ablation) -> None:
@@ -143,18 +168,10 @@ def _train_before(ablation: Ablation) -> None:
     for name in ablation.recipe.before(ablation.stage):
         run = Run(ablation.out / name)
         with sole_user(run):
-            train(build_stage(ablation.recipe.files(name), ablation.shared), run, Screen())
-
-
-def _criteria(metrics: dict[str, Metric], judges: Sequence[str]) -> list[Criterion]:
-    found = []
-    for name in judges:
-        metric = metrics.get(name)
-        if metric is None or not metric.videos or metric.better not in ("higher", "lower"):
-            able = [each.name for each in metrics.values() if each.videos and each.better in ("higher", "lower")]
-            raise ValueError(f"--judge {name} has no value for each video that is better; such are: {', '.join(able)}")
-        found.append(Criterion(metric.protocol, metric.better))  # pyright: ignore[reportArgumentType]
-    return found
+            try:
+                train(build_stage(ablation.recipe.files(name), ablation.shared), run, Screen())
+            except ValueError as error:
+                raise ValueError(f"{error} (to train it anew, remove {run.folder})") from error
 
 
 def _votes(values: Sequence[Values], criteria: Sequence[Criterion]) -> pa.Table:

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from shards.store import read_json
+from training.kept import RULES
 
 PREFIX = "sweep_"
 """Of the sets that `python -m curation sweep` writes."""
 RAW, FULL = "raw", "full"
-RULES = "rules.json"
 
 
 @dataclass(frozen=True)
@@ -54,4 +54,11 @@ def find_arms(corpus: Path, names: list[str] | None = None) -> list[Arm]:
         raise ValueError(f"--arms: no subset {unknown[0]!r} in {corpus}; there are: {', '.join(found)}")
     if RAW not in wanted:
         raise ValueError(f"--arms: {RAW!r} belongs to every ablation, for the others are compared with it")
-    return [Arm(name, found[name]) for name in dict.fromkeys(wanted)]
+    arms = [Arm(name, found[name]) for name in dict.fromkeys(wanted)]
+    sizes = {arm.name: arm.record["counts"]["clips"] for arm in arms}
+    if other := [name for name, size in sizes.items() if size != sizes[RAW]]:
+        raise ValueError(
+            f"subset {other[0]!r} is of {sizes[other[0]]} clips and {RAW!r} of {sizes[RAW]}: they are of different "
+            f"sweeps; make sweep OUT={corpus}, and remove {found[other[0]]} if it is not made anew"
+        )
+    return arms

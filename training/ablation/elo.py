@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
+from training.ablation.compare import BASELINE
+
 START, K, SCALE = 1000.0, 1.0, 400.0
 DRAWS = 1000
 TAILS = (0.025, 0.5, 0.975)
@@ -39,10 +41,26 @@ class Rating:
     """Lower end of the 95 % interval over draws; None where all votes are on one caption."""
     high: float | None
     """Upper end."""
+    lead: float | None = None
+    """Mean over orders of the rating minus that of the baseline; None of the baseline itself, and without it."""
+    lead_low: float | None = None
+    """Lower end of its 95 % interval over draws, in each of which both play; None where `low` is."""
+    lead_high: float | None = None
+    """Upper end."""
+
+    @property
+    def beats_baseline(self) -> bool:
+        """Whether the whole interval of the lead is above 0."""
+        return self.lead_low is not None and self.lead_low > 0
 
 
 def rate(
-    votes: pa.Table, arms: Sequence[str] = (), seed: int = 0, draws: int = DRAWS, resample: bool = True
+    votes: pa.Table,
+    arms: Sequence[str] = (),
+    seed: int = 0,
+    draws: int = DRAWS,
+    resample: bool = True,
+    baseline: str = BASELINE,
 ) -> list[Rating]:
     """Rates arms, the best first; those without votes come last.
 
@@ -58,6 +76,7 @@ def rate(
         draws: how many of each.
         resample: False takes the interval over orders of all votes, as the paper does; that says nothing of other
             captions or trainings.
+        baseline: arm that leads are over.
 
     Returns:
         Ratings whose mean over the arms with votes is 1000.
@@ -68,9 +87,9 @@ def rate(
         return unseen
     shuffled = games.play(games.shuffled(rng, draws))
     drawn = games.play(games.drawn(rng, draws)) if resample else shuffled
-    rated = [games.rating(number, shuffled[:, number], drawn[:, number]) for number in range(len(games.arms))]
+    rated = [games.rating(number, shuffled, drawn, baseline) for number in range(len(games.arms))]
     if resample and games.num_captions == 1:
-        rated = [replace(each, low=None, high=None) for each in rated]
+        rated = [replace(each, low=None, high=None, lead_low=None, lead_high=None) for each in rated]
     return sorted(rated, key=lambda each: each.rating or 0.0, reverse=True) + unseen
 
 
@@ -97,11 +116,18 @@ class _Games:
         self._caption, self.num_captions = _numbered(captions)
         self._trial, self.num_trials = _numbered(columns["trial_seed"])
 
-    def rating(self, arm: int, shuffled: np.ndarray, drawn: np.ndarray) -> Rating:
-        """The rating of an arm, by its number, from those after each order of all games, and after each draw."""
+    def rating(self, arm: int, shuffled: np.ndarray, drawn: np.ndarray, baseline: str) -> Rating:
+        """The rating of an arm, by its number, from those after each order of all games, and after each draw:
+        (draws, arms)."""
         num_votes = int(((self._first == arm) | (self._second == arm))[self._kinds].sum())
-        low, median, high = np.quantile(drawn, TAILS).tolist()
-        return Rating(self.arms[arm], num_votes, float(shuffled.mean()), median, low, high)
+        low, median, high = np.quantile(drawn[:, arm], TAILS).tolist()
+        rated = Rating(self.arms[arm], num_votes, float(shuffled[:, arm].mean()), median, low, high)
+        if baseline not in self.arms or baseline == self.arms[arm]:
+            return rated
+        base = self.arms.index(baseline)
+        lead_low, _, lead_high = np.quantile(drawn[:, arm] - drawn[:, base], TAILS).tolist()
+        lead = float((shuffled[:, arm] - shuffled[:, base]).mean())
+        return replace(rated, lead=lead, lead_low=lead_low, lead_high=lead_high)
 
     def shuffled(self, rng: np.random.Generator, draws: int) -> np.ndarray:
         """Random orders of all games: their kinds, (draws, games)."""

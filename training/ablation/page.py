@@ -8,7 +8,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from shards.store import atomic_path
-from training.ablation.arms import RAW, Arm
+from training.ablation.arms import Arm
 from training.ablation.charts import Point, intervals
 from training.ablation.compare import Comparison
 from training.ablation.elo import Rating
@@ -24,6 +24,7 @@ def write_page(
     metrics: Mapping[str, Metric],
     ratings: Mapping[str, Sequence[Rating]],
     sets: Mapping[str, Any],
+    failed: Mapping[str, str],
 ) -> Path:
     """Writes the page; it needs no other file and no network.
 
@@ -33,6 +34,7 @@ def write_page(
         metrics: by name.
         ratings: by who judged, the best arm first.
         sets: rules that won.
+        failed: why trials failed, by their folder.
     """
     shown = [
         each for each in metrics.values() if any(v is not None for of in each.values.values() for v in of.values())
@@ -46,6 +48,7 @@ def write_page(
             counts=counts,
             ratings={by: (those, _rating_chart(those)) for by, those in ratings.items()},
             metrics=[(each, each.comparisons(), _metric_chart(each)) for each in shown],
+            failed=failed,
             missing=[each.name for each in metrics.values() if each not in shown],
             rules={name: yaml.safe_dump(told["rules"], sort_keys=False) for name, told in sets.items()},
         )
@@ -62,18 +65,17 @@ def _environment() -> Environment:
 
 
 def _rating_chart(ratings: Sequence[Rating]) -> str:
-    """Ratings with their intervals; the line is the raw set."""
-    rated = {each.arm: each for each in ratings if each.rating is not None}
-    base = rated[RAW].rating if RAW in rated else None
+    """Leads over the raw set with their intervals."""
     points = [
-        Point(each.arm, each.rating or 0.0, each.low, each.high, _side(each.low, each.high, base, "higher"))
-        for each in rated.values()
+        Point(each.arm, each.lead, each.lead_low, each.lead_high, _side(each.lead_low, each.lead_high, "higher"))
+        for each in ratings
+        if each.lead is not None
     ]
-    return intervals(points, "Elo", base or 1000.0) if points else ""
+    return intervals(points, "Elo, lead over raw", 0.0) if points else ""
 
 
 def _metric_chart(metric: Metric) -> str:
-    """Differences from the raw set over seeds with their intervals; plain means where there is no such set."""
+    """Differences from the raw set over seeds with their intervals; empty where there are none."""
     found = [each for each in metric.comparisons() if each.difference.value is not None]
     points = [_point(each, metric.better) for each in found]
     return intervals(points, f"{metric.name}, difference from raw", 0.0) if points else ""
@@ -81,11 +83,11 @@ def _metric_chart(metric: Metric) -> str:
 
 def _point(each: Comparison, better: str) -> Point:
     mean = each.difference
-    return Point(each.arm, mean.value or 0.0, mean.low, mean.high, _side(mean.low, mean.high, 0.0, better))
+    return Point(each.arm, mean.value or 0.0, mean.low, mean.high, _side(mean.low, mean.high, better))
 
 
-def _side(low: float | None, high: float | None, base: float | None, better: str) -> bool | None:
-    """Whether an interval lies wholly on the better side of a value, wholly on the worse one, or neither."""
-    if low is None or high is None or base is None or better == "neither" or low <= base <= high:
+def _side(low: float | None, high: float | None, better: str) -> bool | None:
+    """Whether an interval of a difference lies wholly on the better side of 0, wholly on the worse one, or neither."""
+    if low is None or high is None or better == "neither" or low <= 0 <= high:
         return None
-    return (low > base) == (better == "higher")
+    return (low > 0) == (better == "higher")

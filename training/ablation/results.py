@@ -1,10 +1,11 @@
 """What trials came to: the values of every metric by arm and seed, and of every video."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+import yaml
 
 from shards.schema import field as column
 from training.ablation.compare import Comparison, compare
@@ -40,8 +41,12 @@ class Metric:
         return compare(self.values)
 
 
-def collect(trials: Sequence[Trial]) -> tuple[dict[str, Metric], list[dict[str, Any]]]:
+def collect(trials: Sequence[Trial], failed: Collection[str] = ()) -> tuple[dict[str, Metric], list[dict[str, Any]]]:
     """Metrics by name, and all values as rows of `VALUES`, of the trials that are done.
+
+    Args:
+        trials: all that were planned; of the others each metric has None.
+        failed: folders of those whose tables, if there are any, are of an earlier ablation.
 
     Raises:
         ValueError: a table of an evaluation is damaged.
@@ -49,7 +54,7 @@ def collect(trials: Sequence[Trial]) -> tuple[dict[str, Metric], list[dict[str, 
     metrics: dict[str, Metric] = {}
     rows: list[dict[str, Any]] = []
     for trial in trials:
-        if not trial.judged.exists():
+        if trial.folder.name in failed or not trial.judged.exists():
             continue
         figures = [_held_out(trial), *read_rows(trial.evaluation / METRICS_FILE, METRICS)]
         for figure in figures:
@@ -61,6 +66,9 @@ def collect(trials: Sequence[Trial]) -> tuple[dict[str, Metric], list[dict[str, 
             place = Round(video["caption"], video["seed"], trial.seed)
             for name, value in video["values"].items():
                 metrics[name].videos.setdefault(trial.arm.name, {})[place] = value
+    for metric in metrics.values():
+        for trial in trials:
+            metric.values.setdefault(trial.arm.name, {}).setdefault(trial.seed, None)
     return metrics, rows
 
 
@@ -68,7 +76,8 @@ def _held_out(trial: Trial) -> dict[str, Any]:
     """The last held-out loss as a figure."""
     measured: Sequence[Mapping[str, float]] = (trial.run.record or {}).get("held_out_loss") or []
     told = {"name": HELD_OUT, "low": None, "high": None, "better": "lower"}
-    protocol = "loss of the averaged weights on held-out samples of the set that all arms share, fixed noise levels"
+    judged_on = yaml.safe_load(trial.run.config.read_text(encoding="utf-8"))["data"]["set"]
+    protocol = f"loss of the averaged weights on held-out samples of {judged_on}, fixed noise levels"
     value = measured[-1]["loss"] if measured else None
     return told | {"value": value, "protocol": protocol, "missing": "" if measured else "no sample is held out"}
 

@@ -1,5 +1,6 @@
 """Runs trials side by side on Ray: one a core, or one a GPU where there are any; on a cluster as on a laptop."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -34,7 +35,8 @@ def _here(trials: Sequence[Trial]) -> Iterator[tuple[Trial, str]]:
 def _on_ray(trials: Sequence[Trial]) -> Iterator[tuple[Trial, str]]:
     import ray
 
-    ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False)
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
         has_gpus = ray.cluster_resources().get("GPU", 0) >= 1
         # a trial that dies is told, and tried again by the next call: most likely it would die of the same

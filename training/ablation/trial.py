@@ -1,5 +1,6 @@
 """A trial: an arm trained with one seed, and evaluated. All trials share model, steps, batch and captions."""
 
+import traceback
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,18 +54,15 @@ class Trial:
         return [*self.arguments, *own]
 
 
-def run_trial(trial: Trial, is_quiet: bool = True) -> str:
+def run_trial(trial: Trial) -> str:
     """Trains and evaluates a trial, or goes on with it; what is done already is not done again.
 
     Args:
-        trial: which.
-        is_quiet: what it says goes to its log alone.
+        trial: what it says goes to its log.
 
     Returns:
         Empty; else why it failed, which is no reason for other trials to stop.
     """
-    if not is_quiet:
-        return _run(trial)
     trial.folder.parent.mkdir(parents=True, exist_ok=True)
     with trial.log.open("a", encoding="utf-8") as log, redirect_stdout(log), redirect_stderr(log):
         return _run(trial)
@@ -87,6 +85,7 @@ def _run(trial: Trial) -> str:
             if not (trial.judged.exists() and read_json(trial.judged) == told):
                 evaluate(trial.run, trial.evaluation, section, arguments, Sampling(), print)
                 write_json(trial.judged, told)
-    except (ValueError, OSError, RuntimeError) as error:
-        return f"{type(error).__name__}: {error}"
+    except Exception as error:  # of whatever library: one trial is no reason for others to stop
+        traceback.print_exc()
+        return f"{error} (to train it anew, remove {trial.folder})"
     return ""

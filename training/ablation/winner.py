@@ -6,8 +6,9 @@ from typing import Any
 
 import yaml
 
+from shards.plain_yaml import to_yaml
 from shards.store import atomic_path
-from training.ablation.arms import FULL, RAW, Arm
+from training.ablation.arms import FULL, Arm
 from training.ablation.elo import Rating
 
 CONFIG = "config.yaml"
@@ -16,27 +17,28 @@ WON, BY_SCORE = "ablation_won", "ablation_by_score"
 
 def winning_sets(arms: Sequence[Arm], ratings: Sequence[Rating]) -> dict[str, dict[str, Any]]:
     """`ablation_won`, the rules of the arm that is rated best, and `ablation_by_score`, as SVD chose its thresholds: of
-    each score the share whose arm is rated best, where that is above the raw set; nobody has trained on those together.
+    each score the share whose arm is rated best; nobody has trained on those together.
+
+    Only arms count that beat the raw set beyond the 95 % interval of their lead.
 
     Returns:
-        Sets by name, with `rules` and `duplicates`, as the configuration of curation has them; empty without votes.
+        Sets by name, as the configuration of curation has them; empty where no arm does.
     """
-    rated = {each.arm: each.rating for each in ratings if each.rating is not None}
-    known = {arm.name: arm.record for arm in arms if arm.name in rated}
-    if RAW not in known:
+    leads = {each.arm: each.lead or 0.0 for each in ratings if each.beats_baseline}
+    known = {arm.name: arm.record for arm in arms if arm.name in leads}
+    if not known:
         return {}
-    best = max(known, key=lambda name: rated[name])
-    single = [name for name in known if name not in (RAW, FULL) and len(known[name]["rules"]) == 1]
-    chosen: dict[tuple[str, str], str] = {}
-    for name in sorted(single, key=lambda name: rated[name]):  # the best of a score comes last and stays
-        if rated[name] > rated[RAW]:
-            chosen[_score(known[name])] = name
-    duplicates = known[best]["duplicates"]
-    rules = [known[name]["rules"][0] for name in sorted(chosen.values())]
-    return {
-        WON: {"rules": known[best]["rules"], "duplicates": duplicates},
-        BY_SCORE: {"rules": rules, "duplicates": duplicates},
-    }
+    best = known[max(known, key=lambda name: leads[name])]
+    single = [name for name in known if name != FULL and len(known[name]["rules"]) == 1]
+    chosen = {_score(known[name]): name for name in sorted(single, key=lambda name: leads[name])}  # the best stays
+    by_score = [known[name]["rules"][0] for name in sorted(chosen.values())]
+    return {WON: _as_set(best, best["rules"]), BY_SCORE: _as_set(best, by_score)}
+
+
+def _as_set(record: Mapping[str, Any], rules: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Rules, with all else that the verdicts were made with."""
+    told = {"rules": list(rules), "duplicates": record["duplicates"]}
+    return told | ({"thresholds": record["thresholds"]} if record.get("thresholds") else {})
 
 
 def write_winner(path: Path, corpus: Path, sets: Mapping[str, Any]) -> None:
@@ -51,7 +53,7 @@ def write_winner(path: Path, corpus: Path, sets: Mapping[str, Any]) -> None:
         raise ValueError(f"{corpus / CONFIG} cannot be read ({error}): it is what curated the corpus") from error
     whole["sets"] = (whole.get("sets") or {}) | dict(sets)
     with atomic_path(path) as temporary:
-        temporary.write_text(yaml.safe_dump(whole, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        temporary.write_text(to_yaml(whole), encoding="utf-8")
 
 
 def _score(record: Mapping[str, Any]) -> tuple[str, str]:

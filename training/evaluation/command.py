@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from training.recipe import Recipe
-from training.run import Run, weights_of
+from training.run import Run
 
 
 def add_parser(commands, shared: argparse.ArgumentParser) -> None:
@@ -30,7 +30,6 @@ def run_evaluation(
     Raises:
         ValueError: something that the user can mend.
     """
-    weights_of(run, "the evaluation")
     from training.evaluation.evaluate import evaluate
     from training.evaluation.settings import evaluation_section
     from training.generate import Sampling

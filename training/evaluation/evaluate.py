@@ -15,15 +15,18 @@ from training.evaluation.page import write_page
 from training.evaluation.references import NO_WINDOWS, Reference, write_references
 from training.evaluation.settings import SECTION, EvaluationSettings
 from training.evaluation.tables import METRICS, VIDEOS, figure_rows, write_rows
-from training.generate import Sampling, sample
+from training.generate import Sampling, named, sample
 from training.metrics.evaluation import Evaluation
 from training.metrics.metric import Videos
-from training.pictures import read_mp4
+from training.pictures import CRF, read_mp4
 from training.run import Run
 from training.samples import SampleFolder
 
 METRICS_FILE, VIDEOS_FILE = "metrics.parquet", "videos.parquet"
-SAVED = "sampled and real videos as H.264 at crf 12 of that size"
+SAVED = f"sampled and real videos as H.264 at crf {CRF} of that size"
+
+
+Rows = Sequence[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,8 @@ def evaluate(
     sampled = SampleFolder(folder / "samples")
     for _ in sample(run, wanted, sampled.folder, list(arguments), replace(how, batch=settings.batch)):
         pass
-    rows = {(row["caption"], row["seed"], row["weights"]): row for row in sampled.rows().values()}
-    weights = run.raw_weights if how.raw else run.averaged(how.ema) if how.ema else run.ema_weights
-    chosen = [rows[each.caption, each.seed, weights.name] for each in wanted]
-    evaluation = _measure(prepared, [sampled.folder / row["video"] for row in chosen])
-    figures = [replace(figure, protocol=f"{figure.protocol}; {SAVED}") for figure in evaluation.figures()]
-    metrics = figure_rows(run.stage, chosen[0]["weights_sha256"], figures)
-    videos = _video_rows(folder, prepared, chosen, evaluation)
+    rows = sampled.rows()
+    metrics, videos = _tables(run, folder, prepared, [rows[named(each, how, run)["video"]] for each in wanted])
     write_rows(folder / METRICS_FILE, metrics, METRICS)
     write_rows(folder / VIDEOS_FILE, videos, VIDEOS)
     for row in metrics:
@@ -100,6 +98,15 @@ def _prepare(run: Run, folder: Path, arguments: list[str]) -> Prepared:
     return Prepared(settings, references, stage.data.sampling_fps, device)
 
 
+def _tables(run: Run, folder: Path, prepared: Prepared, chosen: Rows) -> tuple[Rows, Rows]:
+    """Rows of `METRICS`, and of `VIDEOS`, by those of the videos that were sampled."""
+    evaluation = _measure(prepared, [folder / "samples" / row["video"] for row in chosen])
+    figures = [replace(figure, protocol=f"{figure.protocol}; {SAVED}") for figure in evaluation.figures()]
+    return figure_rows(run.stage, chosen[0]["weights_sha256"], figures), _video_rows(
+        folder, prepared, chosen, evaluation
+    )
+
+
 def _measure(prepared: Prepared, videos: Sequence[Path]) -> Evaluation:
     evaluation = Evaluation(prepared.settings.metrics, prepared.device)
     captions = [reference.caption for reference in prepared.references]
@@ -117,9 +124,7 @@ def _batches(number: int, size: int) -> Iterator[list[int]]:
         yield list(range(first, min(first + size, number)))
 
 
-def _video_rows(
-    folder: Path, prepared: Prepared, chosen: Sequence[dict[str, Any]], evaluation: Evaluation
-) -> list[dict[str, Any]]:
+def _video_rows(folder: Path, prepared: Prepared, chosen: Rows, evaluation: Evaluation) -> list[dict[str, Any]]:
     values = {metric.name: evaluation.of_videos(metric.name) for metric in prepared.settings.metrics}
     return [
         {

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 from torch import Tensor
 
 from shards.store import atomic_path
 from training.config import Stage
-from training.pictures import read_mp4, write_mp4
+from training.pictures import write_mp4
 
 NO_WINDOWS = "--data.latents=null"
 """References are pixels, whatever the stage was trained on."""
@@ -28,15 +27,11 @@ class Reference:
     given: tuple[Path, ...]
     """PNG of the frames that the model is given."""
 
-    def frames(self) -> np.ndarray:
-        """uint8 (T, H, W, 3) RGB, as `video` holds them."""
-        return read_mp4(self.video)
-
 
 def write_references(stage: Stage, folder: Path, number: int) -> list[Reference]:
     """Writes the first held-out samples of the stage's sampling bucket, and what of them the model is given.
 
-    What is there already stays: the same data gives the same files.
+    They are written anew each time, since other data, windows or sizes go by the same keys.
 
     Args:
         stage: open, reading frames rather than latents.
@@ -65,8 +60,7 @@ def _samples(stage: Stage) -> Iterator[tuple[str, str, Tensor]]:
 
 def _write(stage: Stage, folder: Path, key: str, caption: str, frames: Tensor) -> Reference:
     video, given = folder / f"{key}.mp4", stage.model.conditioning.given
-    if not video.exists():
-        write_mp4(video, frames.numpy(), stage.data.sampling_fps)
+    write_mp4(video, frames.numpy(), stage.data.sampling_fps)
     pictures = given.of(frames[None])[0].numpy() if given else ()  # (K, H, W, 3)
     paths = [folder / f"{key}-{number}.png" for number in range(len(pictures))]
     for path, picture in zip(paths, pictures, strict=True):

@@ -2,7 +2,7 @@ import pytest
 import yaml
 from jsonargparse import ArgumentParser
 
-from curation.plain_yaml import to_yaml
+from shards.plain_yaml import to_yaml
 
 WORDS = ["1e3", "-1E+3", "1.5e3", "1.e5", ".5e+3", "001", "0x1F", "no", "null", "~", "", "2020-01-01", "web", "é: #"]
 
