@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from training.metrics.frames import first_frames, in_parts, resized
-from training.metrics.frechet import FrechetMetric
+from training.metrics.frechet import COVARIANCE, FrechetMetric
 from training.metrics.metric import Measure, Videos
 from training.metrics.torchscript import load_torchscript, scripted_file
 
@@ -39,7 +39,8 @@ class FrechetVideoDistance(FrechetMetric):
     @property
     def protocol(self) -> str:
         """See `Metric`."""
-        return f"FVD, {self.variant}: {I3D}, {FEATURES}; {WAYS[self.variant].told}; first {self.num_frames} frames"
+        frames = f"first {self.num_frames} frames"
+        return f"FVD, {self.variant}: {I3D}, {FEATURES}; {WAYS[self.variant].told}; {frames}; {COVARIANCE}"
 
     def weights(self) -> Path | None:
         """See `Metric`."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from shards.store import read_json
 from training.metrics.frames import first_frames, in_parts, resized
-from training.metrics.frechet import FrechetMetric
+from training.metrics.frechet import COVARIANCE, FrechetMetric
 from training.metrics.metric import Measure, Videos
 from training.metrics.torchscript import load_torchscript, scripted_file
 
@@ -114,7 +114,7 @@ class ProxyFrechetDistance(FrechetMetric):
     def protocol(self) -> str:
         """See `Metric`."""
         frames = f"first {self.num_frames} frames" if self.num_frames else "all frames"
-        return f"proxy Frechet distance, not FVD: {self.network}; {frames}"
+        return f"proxy Frechet distance, not FVD: {self.network}; {frames}; {COVARIANCE}"
 
     def weights(self) -> Path | None:
         """See `Metric`."""

@@ -68,8 +68,8 @@ def test_the_figure_tells_its_way_and_its_weights(i3d):
     assert same.weights_hash == file_hash(FrechetVideoDistance(i3d).weights())
     assert same.protocol.startswith("FVD, stylegan-v:") and "rescale=True, resize=True" in same.protocol
     assert other.protocol.startswith("FVD, videogpt:") and "224x224" in other.protocol
-    assert "first 16 frames; videos of 16x8x8 at 8 fps" in same.protocol
-    assert "400 features are not full" in same.caution
+    assert "first 16 frames; covariances by N-1; videos of 16x8x8 at 8 fps" in same.protocol
+    assert "12 videos for 400 features" in same.caution
 
 
 def test_distances_grow_with_what_is_added(i3d):

@@ -51,7 +51,7 @@ def test_the_first_frames_may_be_all_that_counts():
     few = ProxyFrechetDistance(VideoNet(DEMO), num_frames=8)
     whole = ProxyFrechetDistance(VideoNet(DEMO))
     assert torch.equal(few.load(CPU)(Videos(frames, [""], 8.0)), whole.load(CPU)(Videos(frames[:, :8], [""], 8.0)))
-    assert "first 8 frames" in few.protocol and "all frames" in whole.protocol
+    assert "first 8 frames" in few.protocol and "all frames; covariances by N-1" in whole.protocol
 
 
 def test_a_network_of_the_users_is_named_a_proxy(tmp_path):
