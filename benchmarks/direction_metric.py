@@ -10,8 +10,9 @@ from torch import Tensor
 from benchmarks.thing_track import displacement, goes
 from curation.demo.motion import DIRECTIONS
 from curation.demo.shapes import COLOURS
+from training.metrics.intervals import interval
 from training.metrics.metric import Estimate, Measure, Videos
-from training.metrics.rows import MeanOfVideos, Rows, interval
+from training.metrics.rows import MeanOfVideos, Rows
 
 _WAYS = "|".join(sorted(DIRECTIONS, key=len, reverse=True))  # "up right" before "up"
 MOVER = re.compile(rf"\b({'|'.join(COLOURS)}) \w+ moves ({_WAYS})\b")

@@ -1,11 +1,11 @@
 """What sampled videos are worth: how much likelier their own caption is, and how often things go where it says."""
 
 from collections.abc import Sequence
-from statistics import NormalDist
 
 import numpy as np
 
 from benchmarks.thing_track import displacement, goes
+from training.metrics.intervals import wilson
 
 CONFIDENCE = 0.95
 DRAWS = 10_000
@@ -49,11 +49,3 @@ def right_way(videos: Sequence[np.ndarray], movers: Sequence[tuple[str, str]]) -
     chance = (hits.sum() - count) / (of * (of - 1))
     figures = {"share": count / of, "low": low, "high": high, "chance": float(chance)}
     return {"count": count, "of": of} | {name: round(value, 3) for name, value in figures.items()}
-
-
-def wilson(count: int, of: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
-    z, share = NormalDist().inv_cdf((1 + CONFIDENCE) / 2), count / of
-    middle = (share + z**2 / (2 * of)) / (1 + z**2 / of)
-    half = z / (1 + z**2 / of) * (share * (1 - share) / of + z**2 / (4 * of**2)) ** 0.5
-    return middle - half, middle + half

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.held_out_scenes import held_out_scenes
 from benchmarks.thing_track import displacement, goes
-from benchmarks.video_figures import caption_margin, right_way, wilson
+from benchmarks.video_figures import caption_margin, right_way
 from curation.demo.motion import DIRECTIONS
 from curation.demo.shapes import COLOURS
 from training.bucket import Bucket
@@ -45,11 +45,6 @@ def test_a_quarter_of_all_ways_is_right(direction):
     assert sum(goes(way, direction) for way in ways) == 90
     assert goes(np.array(DIRECTIONS[direction]) * 0.01, direction)
     assert not goes(np.zeros(2), direction)
-
-
-def test_wilson_is_that_of_newcombe():
-    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)  # Newcombe 1998, table I
-    assert wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
 
 
 def test_a_model_that_goes_one_way_whatever_it_is_told_is_at_chance():

@@ -41,8 +41,10 @@ def consistency(seen: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class BackgroundConsistency(MeanOfVideos):
-    """VBench's background consistency, which is that of CLIP's embeddings of whole frames; VBench takes `ViT-B-32`.
+    """VBench's background consistency, which is that of CLIP's embeddings of frames; VBench takes `ViT-B-32`.
 
+    Frames go through the model's own preprocessing: most models, `ViT-B-32` too, scale the short side and cut out the
+    middle square, so the ends of wide frames are not seen; some squash the whole frame.
     A video that stands still has 1: read it beside `dynamic_degree`.
     """
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from training.metrics.frechet import FrechetMetric
+from training.metrics.frechet import COVARIANCE, FrechetMetric
 from training.metrics.metric import Measure, Videos
 from training.metrics.torchscript import load_torchscript, scripted_file
 
@@ -28,7 +28,10 @@ class FrechetInceptionDistance(FrechetMetric):
     @property
     def protocol(self) -> str:
         """See `Metric`."""
-        return f"FID over frames: {INCEPTION}, 2048 features, resized by the network; every frame of every video"
+        return (
+            f"FID over frames: {INCEPTION}, 2048 features, resized by the network; every frame of every video; "
+            f"{COVARIANCE}"
+        )
 
     def weights(self) -> Path | None:
         """See `Metric`."""

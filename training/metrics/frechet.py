@@ -9,6 +9,10 @@ from torch import Tensor
 from training.metrics.metric import Estimate, Metric
 from training.metrics.moments import Moments
 
+FEW = 10
+"""Videos a feature up to which a distance is so much too large that a figure says so."""
+COVARIANCE = "covariances by N-1"
+"""For protocols; StyleGAN's code and StyleGAN-V's divide by N."""
 NUM_GROUPS = 20
 STUDENT = 2.093
 """97.5 % quantile of Student's t with 19 degrees of freedom: one fewer than the groups."""
@@ -61,15 +65,22 @@ class FrechetMetric(Metric):
     def summarise(self, fake: Moments, real: Moments) -> Estimate:
         """The distance, with a jackknife interval over groups of videos; see `Metric`.
 
-        It falls as sets grow, so sets of different sizes are not to be compared, and a bootstrap, which repeats videos,
-        would miss the value itself; leaving groups out does not (Efron and Stein 1981).
+        It falls as sets grow, so sets of different sizes are not to be compared, and the interval is one of the
+        distance at this number of videos: of few, it need not hold the distance of many. A bootstrap, which repeats
+        videos, would miss the value itself; leaving groups out does not (Efron and Stein 1981).
         """
         if min(len(fake), len(real)) < 2:
             raise ValueError(f"{len(fake)} sampled and {len(real)} real videos: a covariance takes at least 2 of each")
         value = frechet_distance(*fake.gaussian(), *real.gaussian())
-        few = min(fake.count, real.count) <= fake.num_features
-        caution = f"covariances of {fake.num_features} features are not full: compare equal numbers of videos alone"
-        return Estimate(value, *_interval(value, fake, real), caution=caution if few else "")
+        return Estimate(value, *_interval(value, fake, real), caution=_caution(fake, real))
+
+
+def _caution(fake: Moments, real: Moments) -> str:
+    """Counts videos, not features: frames of one video are much alike."""
+    videos, features = min(len(fake), len(real)), fake.num_features
+    if videos > FEW * features:
+        return ""
+    return f"too large with {videos} videos for {features} features: compare equal numbers of videos alone"
 
 
 def _interval(value: float, fake: Moments, real: Moments) -> tuple[float | None, float | None]:

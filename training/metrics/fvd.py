@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from training.metrics.frames import first_frames, in_parts, resized
-from training.metrics.frechet import FrechetMetric
+from training.metrics.frechet import COVARIANCE, FrechetMetric
 from training.metrics.metric import Measure, Videos
 from training.metrics.torchscript import load_torchscript, scripted_file
 
@@ -19,7 +19,7 @@ FEATURES = "400 outputs before the softmax"
 SIDE_PX = 224
 SVD_SCALED, SVD_CUT = (240, 432), (240, 320)
 
-Variant = Literal["stylegan-v", "videogpt", "svd"]
+Variant = Literal["stylegan-v", "tats", "svd"]
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,10 @@ class FrechetVideoDistance(FrechetMetric):
     path: str | None = None
     """I3D as TorchScript, called as StyleGAN-V calls it."""
     variant: Variant = "stylegan-v"
-    """`stylegan-v` (Skorokhodov et al. 2022): the network resizes and scales. `videogpt` (Yan et al. 2021, and TATS):
-    frames are resized to 224 px before, bilinear, and scaled to -1..1. `svd` (Blattmann et al. 2023, appendix E.4):
-    frames of 576x320 px go to 432x240, antialiased, of which the middle 320x240 goes the first way."""
+    """`stylegan-v` (Skorokhodov et al. 2022): the network resizes and scales. `tats` (Ge et al. 2022):
+    frames are resized to 224x224 px before, bilinear, whatever their shape, and scaled to -1..1. `svd` (Blattmann et
+    al. 2023, appendix E.4): frames of 576x320 px go to 432x240, antialiased, of which the middle 320x240 goes the first
+    way."""
     num_frames: int = 16
     batch_size: int = 16
     name: str = "fvd"
@@ -39,7 +40,8 @@ class FrechetVideoDistance(FrechetMetric):
     @property
     def protocol(self) -> str:
         """See `Metric`."""
-        return f"FVD, {self.variant}: {I3D}, {FEATURES}; {WAYS[self.variant].told}; first {self.num_frames} frames"
+        frames = f"first {self.num_frames} frames"
+        return f"FVD, {self.variant}: {I3D}, {FEATURES}; {WAYS[self.variant].told}; {frames}; {COVARIANCE}"
 
     def weights(self) -> Path | None:
         """See `Metric`."""
@@ -85,6 +87,6 @@ def _of_svd(network: Any, videos: Tensor) -> Tensor:
 
 WAYS: dict[Variant, Way] = {
     "stylegan-v": Way("rescale=True, resize=True", _by_network),
-    "videogpt": Way("bilinear to 224x224 and scaled to -1..1 before, rescale=False, resize=False", _before),
+    "tats": Way("bilinear to 224x224 and scaled to -1..1 before, rescale=False, resize=False", _before),
     "svd": Way("bilinear with antialias to 432x240, middle 320x240, rescale=True, resize=True", _of_svd),
 }

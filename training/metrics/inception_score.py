@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,6 +12,8 @@ from training.metrics.metric import Estimate, Measure, Metric, Videos
 from training.metrics.rows import Rows
 from training.metrics.torchscript import load_torchscript, scripted_file
 
+SEED = 42
+"""StyleGAN-V's."""
 C3D = "C3D (StyleGAN-V's c3d_ucf101.pt)"
 
 
@@ -27,7 +30,7 @@ def inception_score(probabilities: Tensor) -> float:
 
 @dataclass(frozen=True)
 class InceptionScore(Metric):
-    """Mean score of equal parts of the videos, in their order; it rises with their number."""
+    """Mean score of equal parts of the videos, shuffled as StyleGAN-V's code does; it rises with their number."""
 
     path: str | None = None
     """C3D as TorchScript: videos (B, 3, T, H, W), 0..255, to probabilities of classes."""
@@ -42,7 +45,7 @@ class InceptionScore(Metric):
         """See `Metric`."""
         return (
             f"Inception Score: {C3D}, resized by the network; first {self.num_frames} frames; mean over "
-            f"{self.num_splits} splits"
+            f"{self.num_splits} splits of videos shuffled by NumPy's RandomState({SEED})"
         )
 
     def weights(self) -> Path | None:
@@ -70,5 +73,6 @@ class InceptionScore(Metric):
         """See `Metric`; papers give the spread of the splits, which is no interval of their mean, so there is none."""
         if len(fake) < 2 * self.num_splits:
             raise ValueError(f"{len(fake)} videos make no {self.num_splits} splits of at least two")
-        scores = [inception_score(part) for part in fake.values.tensor_split(self.num_splits)]
+        order = np.random.RandomState(SEED).permutation(len(fake))  # captions in a row are often of one kind
+        scores = [inception_score(part) for part in fake.values[order].tensor_split(self.num_splits)]
         return Estimate(sum(scores) / self.num_splits)

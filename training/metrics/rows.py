@@ -4,16 +4,12 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from training.metrics.intervals import interval
 from training.metrics.metric import Estimate, Metric, State
 from training.metrics.ranks import of_all_ranks
-
-CONFIDENCE = 0.95
-DRAWS = 2000
-SEED = 0
 
 
 class Rows(State):
@@ -62,21 +58,8 @@ class MeanOfVideos(Metric):
         return Rows()
 
     def summarise(self, fake: Rows, real: Rows) -> Estimate:
-        """The mean over videos, with its bootstrapped 95 % interval from two videos on; see `Metric`."""
+        """The mean over videos with its 95 % interval, where there are enough for one; see `Metric`."""
         if not len(fake):
             raise ValueError("no video was measured")
         values = fake.values.numpy()
-        low, high = interval(values) if len(values) > 1 else (None, None)
-        return Estimate(float(values.mean()), low, high)
-
-
-def interval(values: np.ndarray) -> tuple[float, float]:
-    """95 % interval of a mean: percentiles of the means of 2,000 draws with replacement (Efron 1979).
-
-    Args:
-        values: (N,), N >= 2.
-    """
-    drawn = np.random.default_rng(SEED).integers(len(values), size=(DRAWS, len(values)))
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(values[drawn].mean(axis=1), (tail, 1 - tail))
-    return float(low), float(high)
+        return Estimate(float(values.mean()), *interval(values))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from shards.store import read_json
 from training.metrics.frames import first_frames, in_parts, resized
-from training.metrics.frechet import FrechetMetric
+from training.metrics.frechet import COVARIANCE, FrechetMetric
 from training.metrics.metric import Measure, Videos
 from training.metrics.torchscript import load_torchscript, scripted_file
 
@@ -97,7 +97,20 @@ class ScriptedNet(FeatureNetwork):
     def load(self, device: torch.device) -> Callable[[Tensor], Tensor]:
         """See `FeatureNetwork`."""
         network = load_torchscript(self.path, "a network of your choice", device)
-        return lambda videos: network(videos / 127.5 - 1)
+
+        def features(videos: Tensor) -> Tensor:
+            try:
+                found: Any = network(videos / 127.5 - 1)
+            except (RuntimeError, torch.jit.Error) as error:  # torch's own, of many lines, whose last says what
+                words = " ".join(str(error).strip().split("\n")[-1].split())[:200]
+                shape = tuple(videos.shape)
+                raise ValueError(f"{self.path} takes no videos (B, 3, T, H, W) of {shape} ({words})") from error
+            if not isinstance(found, Tensor) or found.ndim != 2 or len(found) != len(videos):
+                told = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+                raise ValueError(f"{self.path} gives {told} for {len(videos)} videos: it takes features (B, D)")
+            return found
+
+        return features
 
 
 @dataclass(frozen=True)
@@ -114,7 +127,7 @@ class ProxyFrechetDistance(FrechetMetric):
     def protocol(self) -> str:
         """See `Metric`."""
         frames = f"first {self.num_frames} frames" if self.num_frames else "all frames"
-        return f"proxy Frechet distance, not FVD: {self.network}; {frames}"
+        return f"proxy Frechet distance, not FVD: {self.network}; {frames}; {COVARIANCE}"
 
     def weights(self) -> Path | None:
         """See `Metric`."""

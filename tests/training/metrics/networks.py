@@ -50,6 +50,40 @@ class Pooled(nn.Module):
         return x.mean(dim=[2, 3, 4])
 
 
+class OfPictures(nn.Module):
+    """Takes pictures, no videos."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x).mean(dim=[2, 3])
+
+
+class Demanding(nn.Module):
+    """Takes no videos, and says so by an exception of its own."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[2] != 99:
+            raise ValueError("takes 99 frames")
+        return x.mean(dim=[2, 3, 4])
+
+
+class Unpooled(nn.Module):
+    """Features with places: (B, 3, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(dim=2)
+
+
+class Several(nn.Module):
+    """Several outputs."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return x, x
+
+
 def saved(network: nn.Module, folder: Path) -> str:
     """The path of the network's TorchScript."""
     path = folder / f"{type(network).__name__}.pt"

@@ -23,7 +23,9 @@ def test_every_frame_counts_as_one_feature(tmp_path):
     wanted = frechet_distance(*[tensor for each in features for tensor in (each.mean(0), each.T.cov())])
     found = evaluation.figures()[0]
     assert found.value == pytest.approx(wanted, rel=1e-6)
-    assert (found.num_fake, found.num_real, found.low, found.caution) == (7, 7, None, "")
+    assert (found.num_fake, found.num_real, found.low) == (7, 7, None)
+    assert "too large with 7 videos for 16 features" in found.caution, "63 frames are not 63 videos"
+    assert "every frame of every video; covariances by N-1" in found.protocol
 
 
 def test_without_weights_the_metric_says_so():

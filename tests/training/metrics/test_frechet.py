@@ -76,7 +76,7 @@ def test_fewer_samples_than_features_behave():
     assert frechet_distance(mean, covariance, other_mean, other_covariance) == pytest.approx(wanted.item(), rel=1e-6)
     estimate = OfFeatures().summarise(moments(one), moments(other))
     assert estimate.value == pytest.approx(wanted.item(), rel=1e-6)
-    assert "8 features are not full" in estimate.caution and estimate.low is None
+    assert "too large with 4 videos for 8 features" in estimate.caution and estimate.low is None
 
 
 def test_too_few_videos_are_refused():
@@ -89,6 +89,16 @@ def test_the_distance_of_drawn_sets_comes_near_that_of_their_gaussians():
     estimate = OfFeatures().summarise(fake, real)
     assert estimate.value == pytest.approx(2.0, abs=0.05)  # 1 from the means, (2 - 1)^2 from the widths
     assert estimate.low < 2.0 < estimate.high and estimate.caution == ""
+
+
+def test_the_caution_stays_up_to_ten_videos_a_feature():
+    """Of one Gaussian, 30 and 31 videos of 3 features; 9 frames a video make none of them enough."""
+    few, many = moments(drawn(30, 0)), moments(drawn(31, 1))
+    assert "too large with 30 videos for 3 features" in OfFeatures().summarise(few, many).caution
+    assert "too large with 30 videos for 3 features" in OfFeatures().summarise(many, few).caution
+    assert OfFeatures().summarise(many, many).caution == ""
+    frames = moments(drawn(270, 0).reshape(30, 9, 3))
+    assert frames.count == 270 and "30 videos for 3" in OfFeatures().summarise(frames, frames).caution
 
 
 def test_the_interval_holds_the_spread_of_repeated_draws():

@@ -33,7 +33,7 @@ def features(path: str, variant, videos: Videos) -> torch.Tensor:
     ("variant", "size", "came"),
     [
         ("stylegan-v", (32, 48), [32, 48, 16, 1]),
-        ("videogpt", (32, 48), [224, 224, 16, 0]),
+        ("tats", (32, 48), [224, 224, 16, 0]),
         ("svd", (320, 576), [240, 320, 16, 1]),
         ("svd", (64, 115), [240, 320, 16, 1]),
     ],
@@ -58,7 +58,7 @@ def test_shorter_videos_are_said_to_be_so(i3d):
 
 
 def test_the_figure_tells_its_way_and_its_weights(i3d):
-    evaluation = Evaluation([FrechetVideoDistance(i3d), FrechetVideoDistance(i3d, "videogpt", name="tats")], CPU)
+    evaluation = Evaluation([FrechetVideoDistance(i3d), FrechetVideoDistance(i3d, "tats", name="fvd_tats")], CPU)
     noise = torch.randint(0, 255, (12, 16, 8, 8, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     videos = Videos(noise, [""] * 12, 8.0)
     evaluation.add(range(12), videos)
@@ -67,9 +67,9 @@ def test_the_figure_tells_its_way_and_its_weights(i3d):
     assert same.value == pytest.approx(0, abs=1e-6) and other.value == pytest.approx(0, abs=1e-6)
     assert same.weights_hash == file_hash(FrechetVideoDistance(i3d).weights())
     assert same.protocol.startswith("FVD, stylegan-v:") and "rescale=True, resize=True" in same.protocol
-    assert other.protocol.startswith("FVD, videogpt:") and "224x224" in other.protocol
-    assert "first 16 frames; videos of 16x8x8 at 8 fps" in same.protocol
-    assert "400 features are not full" in same.caution
+    assert other.protocol.startswith("FVD, tats:") and "224x224" in other.protocol
+    assert "first 16 frames; covariances by N-1; videos of 16x8x8 at 8 fps" in same.protocol
+    assert "12 videos for 400 features" in same.caution
 
 
 def test_distances_grow_with_what_is_added(i3d):

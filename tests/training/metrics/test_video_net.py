@@ -1,12 +1,13 @@
 """Frozen networks for the proxy distance: the demo's, and a user's own."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 import torch
-from counting import some_videos
-from networks import Pooled, saved
+from counting import Brightness, some_videos
+from networks import Demanding, OfPictures, Pooled, Several, Unpooled, saved
 
 from curation.demo import video_net_model
 from training.metrics.evaluation import Evaluation
@@ -51,7 +52,7 @@ def test_the_first_frames_may_be_all_that_counts():
     few = ProxyFrechetDistance(VideoNet(DEMO), num_frames=8)
     whole = ProxyFrechetDistance(VideoNet(DEMO))
     assert torch.equal(few.load(CPU)(Videos(frames, [""], 8.0)), whole.load(CPU)(Videos(frames[:, :8], [""], 8.0)))
-    assert "first 8 frames" in few.protocol and "all frames" in whole.protocol
+    assert "first 8 frames" in few.protocol and "all frames; covariances by N-1" in whole.protocol
 
 
 def test_a_network_of_the_users_is_named_a_proxy(tmp_path):
@@ -64,6 +65,22 @@ def test_a_network_of_the_users_is_named_a_proxy(tmp_path):
     assert found.value == pytest.approx(0, abs=1e-9) and found.weights_hash == content_hash(ScriptedNet(path).weights())
     assert found.protocol.startswith("proxy Frechet distance, not FVD: TorchScript Pooled.pt")
     assert "needs the weights of a network of your choice" in none.missing
+
+
+@pytest.mark.parametrize(
+    ("network", "told"),
+    [
+        (OfPictures(), r"OfPictures.pt takes no videos .*\(9, 3, 3, 4, 6\) .*conv2d"),
+        (Demanding(), "Demanding.pt takes no videos .*takes 99 frames"),
+        (Unpooled(), r"gives \(9, 3, 4, 6\) for 9 videos: it takes features \(B, D\)"),
+        (Several(), "gives tuple for 9 videos"),
+    ],
+)
+def test_a_network_of_another_form_costs_its_own_figure_alone(tmp_path, network, told):
+    evaluation = Evaluation([ProxyFrechetDistance(ScriptedNet(saved(network, tmp_path))), Brightness()], CPU)
+    evaluation.add(range(9), some_videos(9))
+    lost, other = evaluation.figures()
+    assert re.search(told, lost.missing) and "\n" not in lost.missing and other.value is not None
 
 
 def test_a_folder_that_holds_no_network_is_told(tmp_path):
