@@ -138,7 +138,8 @@ def selectable(corpus: Corpus, scorers: Iterable[str], wanted: Iterable[str]) ->
         ValueError: a score table has no part yet, or two tables hold columns of one name.
     """
     wide = join(corpus, [*scorers, "dedup"])
-    users = {} if wide.fields.keys() >= set(wanted) else user_columns(corpus)
+    others = set(wanted) - wide.fields.keys()
+    users = user_columns(corpus, others) if others else {}
     made_by = makers(corpus, set(wide.homes.values()) - {"clips"})
     return Selectable(wide, {name: dtype for name, dtype in users.items() if name not in wide.fields}, made_by=made_by)
 
@@ -157,8 +158,8 @@ def declared(corpus: Corpus, config: CurateConfig, listed: pa.Table | None) -> d
     scores = [each for name, scorer in config.scorers.items() for each in score_schema(name, scorer)]
     known = {each.name: each.type for each in [*CLIPS, *DEDUP, *scores] if not types.is_nested(each.type)}
     used = {name: {c for rule in rules.rules for c in columns_of(rule)} for name, rules in config.sets.items()}
-    wanted = {column for columns in used.values() for column in columns}
-    users = {} if known.keys() >= wanted else user_columns(corpus)
+    others = {column for columns in used.values() for column in columns} - known.keys()
+    users = user_columns(corpus, others) if others else {}
     new = extra_columns(listed.schema) if listed is not None else []
     known = {each.name: each.type for each in new} | users | known
     bucketed = [name for name in config.sets if config.pack_of(name).buckets]

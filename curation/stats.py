@@ -18,7 +18,7 @@ from curation.histograms import HISTOGRAMS, histograms, score_columns, spreads
 from curation.joined import KEY, Joined, join, read_mirror
 from curation.streamed import in_order, write_streamed
 from curation.tables import Corpus
-from curation.user_columns import names_beside, of_files, user_columns
+from curation.user_columns import merged_columns, names_beside, of_files
 from shards.schema import FAILURES, VIDEO_ID, field
 from shards.store import parquet_file, write_table
 
@@ -57,7 +57,7 @@ def run(corpus: Corpus, config: CurateConfig) -> list[Sum]:
     else:
         scored = [name for name in [*config.scorers, "dedup"] if corpus.parts(f"scores/{name}")]
         sets = [name for name in config.sets if corpus.parts(f"verdicts/{name}")]
-        write_clips(join(corpus, scored), sets, user_columns(corpus))
+        write_clips(join(corpus, scored), sets, merged_columns(corpus))
         write_histograms(corpus, sets)
     return sums
 

@@ -4,7 +4,7 @@ SVD removed the worst 12.5, 25 and 50 % by each annotation, trained the same sma
 compare what it makes. Subsets differ in one rule alone: the block list and duplicates are treated alike in all of them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 import pyarrow as pa
@@ -13,6 +13,9 @@ import pyarrow.types as types
 from curation.config import RuleSet
 from curation.rule import Rule
 from curation.rules import kinds
+from curation.tables import Corpus
+from curation.thresholds import RECORD
+from shards.store import remove_folder
 
 SHARES = (0.125, 0.25, 0.5)
 PREFIX = "sweep_"
@@ -48,6 +51,18 @@ def sweep_sets(
             name = f"{PREFIX}{column}_{side}_{share * 100:g}".replace(".", "_")
             found[name] = replace(rule_set, rules=[_rule(rule_set, column, SIDE[side][0], share)], thresholds=None)
     return found
+
+
+def remove_others(corpus: Corpus, subsets: Collection[str]) -> list[str]:
+    """Removes the whole verdicts of subsets other than these, which an older sweep left; gives their names, sorted.
+
+    They may speak of other clips, and nobody could tell them from those of this sweep.
+    """
+    records = corpus.folder("verdicts").glob(f"{PREFIX}*/{RECORD}")
+    others = sorted({path.parent.name for path in records} - set(subsets))
+    for name in others:
+        remove_folder(corpus.folder(f"verdicts/{name}"))
+    return others
 
 
 def _of_rules(rule_set: RuleSet, columns: Mapping[str, pa.DataType]) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """The commands that look for thresholds: `filter`, which may only try, and `sweep`, which makes subsets to train on."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from fractions import Fraction
@@ -17,6 +17,7 @@ from shards.plain_yaml import to_yaml
 
 if TYPE_CHECKING:
     from curation.filter import Judged
+    from curation.tables import Corpus
     from shards.places import Place
 
 SWEEP, SWEEP_RAW = "sweep.yaml", "raw.yaml"
@@ -62,8 +63,7 @@ def with_overrides(arguments: Sequence[str], parsed: Namespace, dumped: str) -> 
 
 
 def sweep(root: "Place", options: Namespace, config: CurateConfig, remembered: str, say) -> None:
-    """Writes the verdicts of the subsets, and two configurations that pack beside the sets that there are: `raw.yaml`
-    the set without rules, of which trainings may read any subset by its verdicts; `sweep.yaml` all subsets.
+    """Writes the verdicts of the subsets, and the configurations that pack them; verdicts of older sweeps are removed.
 
     Args:
         root: the corpus, held by this run.
@@ -77,29 +77,47 @@ def sweep(root: "Place", options: Namespace, config: CurateConfig, remembered: s
     """
     from curation.filter import judge_sets
     from curation.retention import amount
-    from curation.selectable import declared
-    from curation.sweep import FULL, RAW, SHARES, sweep_sets
+    from curation.sweep import FULL, RAW, remove_others
     from curation.tables import Corpus
     from shards.store import atomic_path
 
-    name = options.of or next(iter(config.sets), None)
-    if name not in config.sets:
-        raise ValueError(f"--of {name}: there is no such set; there are {', '.join(config.sets) or 'none'}")
-    corpus, whole = Corpus(root), yaml.safe_load(remembered)
-    shares = options.shares or SHARES
-    subsets = sweep_sets(_at_record(name, config.sets[name]), declared(corpus, config, None), options.columns, shares)
-    packed = whole["sets"][name].get("pack") or {}
-    sets = {subset: _plain(rule_set) | {"pack": deepcopy(packed)} for subset, rule_set in subsets.items()}
-    files = {SWEEP: sets, SWEEP_RAW: {RAW: sets[RAW]}}
-    texts = {file: to_yaml(whole | {"sets": whole["sets"] | added}) for file, added in files.items()}
+    corpus = Corpus(root)
+    name, subsets = _subsets(corpus, options, config)
+    texts = _configurations(yaml.safe_load(remembered), name, subsets)
     for subset, judged in judge_sets(corpus, replace(config, sets=subsets)).items():
         kept = amount(judged.summary, ~judged.summary.having())
         say(f"{subset}: keeps {kept}{_cut(judged) if subset not in (RAW, FULL) else ''}")
     for file, text in texts.items():
         with atomic_path(root / file) as temporary:
             temporary.write_text(text, encoding="utf-8")
+    if removed := remove_others(corpus, subsets):
+        say(f"removed verdicts of older sweeps: {', '.join(removed)}")
     say(f"to train on any of them: make curate OUT={root} CONFIG={root / SWEEP_RAW} JOB=pack, and then data.kept")
     say(f"to pack each by itself: make curate OUT={root} CONFIG={root / SWEEP} JOB=pack")
+
+
+def _subsets(corpus: "Corpus", options: Namespace, config: CurateConfig) -> tuple[str, dict[str, RuleSet]]:
+    """The set that is swept, and what comes of it."""
+    from curation.selectable import declared
+    from curation.sweep import SHARES, sweep_sets
+
+    name = options.of or next(iter(config.sets), None)
+    if name not in config.sets:
+        raise ValueError(f"--of {name}: there is no such set; there are {', '.join(config.sets) or 'none'}")
+    swept, columns = _at_record(name, config.sets[name]), declared(corpus, config, None)
+    return name, sweep_sets(swept, columns, options.columns, options.shares or SHARES)
+
+
+def _configurations(whole: dict, name: str, subsets: Mapping[str, RuleSet]) -> dict[str, str]:
+    """Texts by file, which pack as the swept set is packed, beside the sets that there are: `raw.yaml` the set without
+    rules, of which trainings may read any subset by its verdicts; `sweep.yaml` all subsets.
+    """
+    from curation.sweep import RAW
+
+    packed = whole["sets"][name].get("pack") or {}
+    sets = {subset: _plain(rule_set) | {"pack": deepcopy(packed)} for subset, rule_set in subsets.items()}
+    files = {SWEEP: sets, SWEEP_RAW: {RAW: sets[RAW]}}
+    return {file: to_yaml(whole | {"sets": whole["sets"] | added}) for file, added in files.items()}
 
 
 def _at_record(name: str, rule_set: RuleSet) -> RuleSet:

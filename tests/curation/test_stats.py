@@ -5,7 +5,7 @@ from handmade import VIDEO, clip_ids, put_clips, put_dedup, put_scores, put_verd
 
 from curation import funnel, stats, streamed
 from curation.config import CurateConfig, RuleSet
-from curation.tables import Corpus
+from curation.tables import Corpus, part_name
 from shards.schema import FAILURES, INPUTS
 from shards.store import write_table
 
@@ -59,6 +59,16 @@ def test_columns_of_the_users_table_stand_last_and_give_way(corpus):
     assert clips["kept_hq"].to_pylist() == [True, False] * 2
     assert clips.schema.field("input_flow").metadata[b"doc"] == b"`flow` of your table of videos"
     assert "input_flow" in read(corpus, "histograms")["score"].to_pylist()
+
+
+def test_a_column_of_the_users_that_changed_its_type_stops_nothing(corpus):
+    for part, (name, year, dtype) in enumerate([("a", 1999, pa.int64()), ("b", "late", pa.string())]):
+        schema = pa.schema([*INPUTS, ("year", dtype)])
+        row = {"size_bytes": 1, "year": year}
+        rows = [row | {"path": f"/films/{video}.mp4", "video_id": video} for video in (name, f"lost {name}")]
+        corpus.write("inputs", part_name(part), pa.Table.from_pylist(rows, schema=schema), schema)
+    stats.run(corpus, CONFIG)
+    assert read(corpus, "clips")["year"].to_pylist() == ["1999", "1999", "late", "late"]
 
 
 def test_what_a_job_has_not_reached_is_null(corpus):

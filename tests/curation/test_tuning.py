@@ -115,6 +115,27 @@ def test_a_sweep_writes_subsets_and_a_configuration_that_packs_them(corpus, caps
     assert list(yaml.safe_load((corpus.root / "config.yaml").read_text())["sets"]) == ["hq", "low"]
 
 
+def test_verdicts_of_older_sweeps_are_removed_and_no_others(corpus, capsys):
+    assert run(corpus, "filter") == 0
+    assert run(corpus, "sweep", "--of", "low", "--shares", "[0.25, 0.5]") == 0
+    assert "removed" not in capsys.readouterr().out
+    verdicts = corpus.folder("verdicts")
+    (verdicts / "sweep_notes").mkdir()
+    write_json(corpus.folder("shards/sweep_old") / "rules.json", {})
+    assert run(corpus, "sweep", "--of", "low", "--shares", "[0.25]", "--columns", "[height]") == 0
+    stand = {"hq", "low", "sweep_raw", "sweep_full", "sweep_height_bottom_25", "sweep_notes"}
+    assert {path.name for path in verdicts.iterdir()} == stand and corpus.folder("shards/sweep_old").exists()
+    lines = capsys.readouterr().out.splitlines()
+    assert "removed verdicts of older sweeps: sweep_motion_top_25, sweep_motion_top_50" in lines
+
+
+def test_a_sweep_that_fails_removes_nothing(corpus):
+    assert run(corpus, "sweep", "--of", "low", "--shares", "[0.25]") == 0
+    before = sorted(path.name for path in corpus.folder("verdicts").iterdir())
+    assert run(corpus, "sweep", "--of", "low", "--columns", "[widht]") == 1
+    assert sorted(path.name for path in corpus.folder("verdicts").iterdir()) == before
+
+
 def test_subsets_are_packed_as_the_set_is(corpus):
     buckets = [{"frames": 4, "width": 64, "height": 32, "fps": 8.0}]
     packed = {"low": {"pack": {"buckets": buckets}, "rules": [{"column": "motion", "max": 3}]}}
