@@ -67,7 +67,11 @@ def test_the_earlier_stage_is_missing(tiny, capsys):
 def test_an_unknown_stage_and_recipe(tiny, capsys):
     refused(tiny, capsys, tiny.train("4"), "has no stage '4'; it has: 1, 2")
     refused(
-        tiny, capsys, ["train", "--recipe", "sdv", "--stage", "1"], "no recipe 'sdv'", "demo, demo-long, svd, svd-small"
+        tiny,
+        capsys,
+        ["train", "--recipe", "sdv", "--stage", "1"],
+        "no recipe 'sdv'",
+        "demo, demo-ablate, demo-long, svd, svd-small",
     )
 
 

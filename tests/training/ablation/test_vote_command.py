@@ -14,10 +14,16 @@ from training.ablation.vote_command import open_server
 from training.ablation.votes import Session, Vote
 
 
+def _interruptible():
+    """Whoever runs tests in the background may have made them deaf to interrupts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_it_serves_until_it_is_interrupted(tmp_path):
     put_ablation(tmp_path, ("raw", "full"), (0,))
     command = [sys.executable, "-m", "training", "vote", "--out", str(tmp_path), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes, preexec_fn=_interruptible) as process:
         first = process.stdout.readline()
         url = re.search(r"vote at (http://127\.0\.0\.1:\d+/) \(this machine alone\)", first)[1]
         assert b"Which video is better?" in urlopen(url, timeout=20).read()
