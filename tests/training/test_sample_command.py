@@ -44,6 +44,10 @@ def test_equal_seeds_give_equal_bytes(tiny, tmp_path, arguments):
         assert (tmp_path / "b" / name.replace("-5", "-6")).read_bytes() != (tmp_path / "a" / name).read_bytes()
 
 
+def sheet(folder, name):
+    return np.asarray(Image.open(folder / name.replace("mp4", "png"))).astype(int)
+
+
 def test_a_line_gives_the_same_video_whatever_the_list_and_the_batch(tiny, tmp_path, capsys):
     lines = ["a red circle", "a blue star", "a cat", "waves"]
     (tmp_path / "long.txt").write_text("\n".join(lines))
@@ -56,10 +60,11 @@ def test_a_line_gives_the_same_video_whatever_the_list_and_the_batch(tiny, tmp_p
     assert main(tiny.sample("a cat", "--seed", "3", "--out", str(tmp_path / "one"))) == 0
     assert (tmp_path / "one" / "a-cat-3.mp4").read_bytes() == whole["a-cat-3.mp4"]
     sample_list(tiny, tmp_path / "long.txt", tmp_path / "batches", "--batch", "3")
-    for name in whole:  # sums of other shapes round otherwise: a level of 255 here and there
-        sheets = [tmp_path / folder / name.replace("mp4", "png") for folder in ("whole", "batches")]
-        one, many = (np.asarray(Image.open(sheet)).astype(int) for sheet in sheets)
-        assert np.abs(one - many).max() <= 1 and (one != many).mean() < 0.05
+    other = sheet(tmp_path / "whole", "waves-4.mp4")
+    for name in whole:  # sums of other shapes round otherwise, by processor: a level of 255, seldom more
+        one, many = sheet(tmp_path / "whole", name), sheet(tmp_path / "batches", name)
+        assert np.abs(one - many).mean() < 0.1
+        assert name == "waves-4.mp4" or np.abs(one - other).mean() > 2
     assert len(pq.read_table(tmp_path / "batches" / "samples.parquet")) == 4
 
 
