@@ -18,7 +18,7 @@ from training.ablation.page import write_page
 from training.ablation.results import VALUES, Metric, collect
 from training.ablation.side_by_side import run_all
 from training.ablation.trial import Trial
-from training.ablation.votes import read_votes
+from training.ablation.votes import current, read_votes
 from training.ablation.winner import winning_sets, write_winner
 from training.config import build_stage
 from training.fit import train
@@ -116,7 +116,7 @@ def report(ablation: Ablation, failed: Mapping[str, str], say: Callable[[str], N
     metrics, rows = collect(ablation.trials(), failed)
     if not rows:
         raise ValueError(f"no trial in {ablation.out} is done; their logs tell why: {ablation.out}/*.log")
-    ratings = _ratings(ablation, metrics)
+    ratings = _ratings(ablation, metrics, say)
     _write(ablation.out, rows, ratings)
     sets = _won(ablation, ratings, say)
     say(str(write_page(ablation.out, ablation.arms, metrics, ratings, sets, failed)))
@@ -136,16 +136,26 @@ def _won(ablation: Ablation, ratings: Mapping[str, list[Rating]], say: Callable[
     return sets
 
 
-def _ratings(ablation: Ablation, metrics: dict[str, Metric]) -> dict[str, list[Rating]]:
+def _ratings(ablation: Ablation, metrics: dict[str, Metric], say: Callable[[str], None]) -> dict[str, list[Rating]]:
     """Ratings of the arms by who judged: people first, where any voted."""
     names = [arm.name for arm in ablation.arms]
-    votes = {"people": read_votes(ablation.out / VOTES_FOLDER)}
+    votes = {"people": _of_people(ablation, say)}
     judges = [metrics[name] for name in ablation.judges if name in metrics and metrics[name].videos]
     if judges and len(judges) == len(ablation.judges):  # else the page tells which has no value
         criteria = [Criterion(each.protocol, each.better) for each in judges]  # pyright: ignore[reportArgumentType]
         by = " | ".join(each.by for each in criteria)
         votes[f"automatic judge: {by}"] = _votes([each.videos for each in judges], criteria)
     return {by: rate(each, names) for by, each in votes.items() if len(each)}
+
+
+def _of_people(ablation: Ablation, say: Callable[[str], None]) -> pa.Table:
+    """Their votes on videos of the trials as they are now."""
+    given = read_votes(ablation.out / VOTES_FOLDER)
+    done = [trial for trial in ablation.trials() if trial.judged.exists()]
+    votes = current(given, {(trial.arm.name, trial.seed): trial.judged_weights for trial in done})
+    if left_out := given.num_rows - votes.num_rows:
+        say(f"{left_out} of {given.num_rows} votes do not count: their videos are of other weights, or of other arms")
+    return votes
 
 
 def _check_judges(ablation: Ablation) -> None:

@@ -35,8 +35,8 @@ class _Open:
 
     match: Match
     shown: Shown
-    arms: tuple[str, str]
-    """Left, right."""
+    sides: tuple[tuple[str, str], ...]
+    """Left, right: arm and weights."""
     videos: dict[str, Path]
     """By token."""
 
@@ -90,7 +90,9 @@ class Booth:
         with self._lock:
             outcome, now = CHOICES[choice], self._now(token)
             at = datetime.now(UTC).replace(microsecond=0)
-            self.session.add(Vote(*now.match.round, *now.arms, outcome, self._by, at))
+            (first, first_sha256), (second, second_sha256) = now.sides
+            vote = Vote(*now.match.round, first, second, outcome, self._by, at, first_sha256, second_sha256)
+            self.session.add(vote)
             self._open = None
 
     def skip(self, token: str) -> None:
@@ -104,7 +106,7 @@ class Booth:
             if not len(self.session):
                 return
             last = self.session.undo()
-            key = (*last.round, *sorted((last.first, last.second)))
+            key = (*last.round, *last.sides)
             self._open = None
             if match := next((match for match in self._queue.matches if match.key == key), None):
                 self._show(match)
@@ -132,5 +134,4 @@ class Booth:
         turned = -1 if self._queue.is_turned(match, read_votes(self._folder)) else 1
         shown = Shown(secrets.token_urlsafe(), match.round.caption, secrets.token_urlsafe(), secrets.token_urlsafe())
         videos = dict(zip((shown.a, shown.b), match.videos[::turned], strict=True))
-        first, second = match.arms[::turned]
-        self._open = _Open(match, shown, (first, second), videos)
+        self._open = _Open(match, shown, match.sides[::turned], videos)

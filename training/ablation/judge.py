@@ -56,7 +56,7 @@ def judge(values: Values, criterion: Criterion) -> pa.Table:
         lead = table[:, first] - table[:, second]
         for number in np.flatnonzero(np.isfinite(lead)).tolist():
             outcome = "tie" if abs(lead[number]) <= criterion.tolerance else "first" if lead[number] > 0 else "second"
-            row = (*rounds[number], arms[first], arms[second], outcome, criterion.by, None)
+            row = (*rounds[number], arms[first], arms[second], outcome, criterion.by, None, None, None)
             for column, value in zip(votes.values(), row, strict=True):
                 column.append(value)
     return pa.table(votes, schema=VOTES)

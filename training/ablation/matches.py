@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from training.ablation.votes import Round
+from training.ablation.votes import Round, votes_of
 from training.samples import SampleFolder
 
 Trials = Mapping[str, Mapping[int, SampleFolder]]
@@ -28,11 +28,18 @@ class Match:
     """In the order of their names."""
     videos: tuple[Path, Path]
     """mp4 of each."""
+    weights: tuple[str, str]
+    """SHA-256 of those that made each."""
+
+    @property
+    def sides(self) -> tuple[tuple[str, str], ...]:
+        """Arms with their weights."""
+        return tuple(zip(self.arms, self.weights, strict=True))
 
     @property
     def key(self) -> tuple:
         """What its votes are counted by."""
-        return (*self.round, *self.arms)
+        return (*self.round, *self.sides)
 
     @property
     def is_there(self) -> bool:
@@ -71,14 +78,14 @@ def find_matches(trials: Trials) -> list[Match]:
     Raises:
         ValueError: a table of samples is damaged, or no two videos agree in what must be alike.
     """
-    alike: dict[tuple[Round, str], dict[str, Path]] = {}
+    alike: dict[tuple[Round, str], dict[str, tuple[Path, str]]] = {}
     for arm, by_seed in trials.items():
         for seed, samples in by_seed.items():
             for row in samples.rows().values():
                 each = Round(row["caption"], row["seed"], seed), str([row[name] for name in ALIKE])
-                alike.setdefault(each, {})[arm] = samples.folder / row["video"]
+                alike.setdefault(each, {})[arm] = samples.folder / row["video"], row["weights_sha256"]
     found = [
-        Match(each, (first, second), (videos[first], videos[second]))
+        Match(each, (first, second), *zip(videos[first], videos[second], strict=True))
         for (each, _), videos in sorted(alike.items())
         for first, second in combinations(sorted(videos), 2)
     ]
@@ -109,7 +116,7 @@ class Queue:
         of_match = counted(votes)
         of_arms = Counter[tuple]()
         for key, count in of_match.items():
-            of_arms[key[-2:]] += count
+            of_arms[tuple(arm for arm, _ in key[-2:])] += count
         return min(self.matches, key=lambda match: (of_arms[match.arms], of_match[match.key]), default=None)
 
     def is_turned(self, match: Match, votes: pa.Table) -> bool:
@@ -119,5 +126,4 @@ class Queue:
 
 def counted(votes: pa.Table) -> Counter[tuple]:
     """How many votes there are on each match, by its key, whichever arm stood first."""
-    columns = (votes.column(name).to_pylist() for name in (*Round._fields, "first", "second"))
-    return Counter((*each[:3], *sorted(each[3:])) for each in zip(*columns, strict=True))
+    return Counter((*vote.round, *vote.sides) for vote in votes_of(votes))

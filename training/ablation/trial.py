@@ -43,6 +43,11 @@ class Trial:
         return self.evaluation / "judged.json"
 
     @property
+    def judged_weights(self) -> str:
+        """SHA-256 of the weights that it was evaluated with; only once it was."""
+        return read_json(self.judged)["weights"][self.run.ema_weights.name]
+
+    @property
     def log(self) -> Path:
         """What it said."""
         return self.folder.with_suffix(".log")

@@ -1,7 +1,7 @@
 """Votes: which of two arms made the better video of one caption; a folder of Parquet files, one a session."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,8 @@ VOTES = pa.schema(
         field("outcome", pa.string(), "first | second | tie: which video is better"),
         field("by", pa.string(), "who voted: a person's name, or the protocol of an automatic judge"),
         field("at", pa.timestamp("ms", tz="UTC"), "when; null for an automatic judge"),
+        field("first_sha256", pa.string(), "SHA-256 of the weights that made the first video; null for such a judge"),
+        field("second_sha256", pa.string(), "of those that made the second one"),
     ]
 )
 OUTCOMES = ("first", "second", "tie")
@@ -53,6 +55,8 @@ class Vote:
     outcome: str
     by: str
     at: datetime | None = None
+    first_sha256: str | None = None
+    second_sha256: str | None = None
 
     def __post_init__(self) -> None:
         if self.outcome not in OUTCOMES:
@@ -65,10 +69,20 @@ class Vote:
         """What both videos have in common."""
         return Round(self.caption, self.video_seed, self.trial_seed)
 
+    @property
+    def sides(self) -> tuple[tuple[str, str | None], ...]:
+        """Arms with their weights, in the order of the arms' names, whichever stood first."""
+        return tuple(sorted([(self.first, self.first_sha256), (self.second, self.second_sha256)]))
+
 
 def table_of(votes: Sequence[Vote]) -> pa.Table:
     """The votes as rows of `VOTES`."""
     return from_rows([asdict(vote) for vote in votes], VOTES)
+
+
+def votes_of(table: pa.Table) -> list[Vote]:
+    """Rows of `VOTES` as votes."""
+    return [Vote(**row) for row in table.to_pylist()]
 
 
 def read_votes(folder: Path) -> pa.Table:
@@ -85,6 +99,19 @@ def read_votes(folder: Path) -> pa.Table:
         except (ValueError, OSError) as error:  # pyarrow's are both
             raise ValueError(f"{path} cannot be read ({error}): move it out of {folder}") from error
     return pa.concat_tables(tables)
+
+
+def current(votes: pa.Table, weights: Mapping[tuple[str, int], str]) -> pa.Table:
+    """Those of some votes that are on videos of these weights, and not of trainings that were replaced since.
+
+    Args:
+        votes: rows of `VOTES`.
+        weights: SHA-256 by arm and trial seed.
+    """
+    counts = [
+        all(weights.get((arm, vote.trial_seed), "") == sha256 for arm, sha256 in vote.sides) for vote in votes_of(votes)
+    ]
+    return votes.filter(pa.array(counts, pa.bool_()))
 
 
 class Session:

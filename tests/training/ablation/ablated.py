@@ -19,6 +19,7 @@ def row(name, caption, seed, **other):
 def put_trial(out, arm, seed, captions=CAPTIONS, level=0, **other):
     """One trial's samples: a video of one gray level for each caption."""
     samples = SampleFolder(out / f"{arm}-{seed}" / PLACE)
+    other = {"weights_sha256": f"of {arm}-{seed}", **other}
     samples.announce([row(f"v{i}", caption, i, **other) for i, caption in enumerate(captions)])
     for i in range(len(captions)):
         write_mp4(samples.folder / f"v{i}.mp4", np.full((4, 32, 48, 3), level, np.uint8), 8)

@@ -33,6 +33,7 @@ def test_a_vote_is_of_what_was_shown(out, choice, outcome):
         row = rows(out)[-1]
         assert left.parents[2].name == f"{row['first']}-0" and right.parents[2].name == f"{row['second']}-0"
         assert (row["outcome"], row["by"], row["caption"]) == (outcome, "ann", shown.caption)
+        assert [row["first_sha256"], row["second_sha256"]] == [f"of {row[side]}-0" for side in ("first", "second")]
         assert row["at"].tzinfo is not None
     assert {row["first"] for row in rows(out)} == {"raw", "full"}  # sides change
 

@@ -1,6 +1,7 @@
 """What can be compared, and what comes next."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from ablated import CAPTIONS, put_ablation, put_trial
@@ -16,8 +17,8 @@ def out(tmp_path_factory):
 
 
 def vote(match, turned=False):
-    first, second = match.arms[::-1] if turned else match.arms
-    return Vote(*match.round, first, second, "tie", "test")
+    (first, one), (second, two) = match.sides[::-1] if turned else match.sides
+    return Vote(*match.round, first, second, "tie", "test", first_sha256=one, second_sha256=two)
 
 
 def test_trials_are_found_by_their_names(out, tmp_path):
@@ -80,6 +81,12 @@ def test_fewest_votes_come_first(out):
         if number == 11:
             assert set(counted(table_of(given)).values()) == {1} and len(counted(table_of(given))) == 12
     assert set(counted(table_of(given)).values()) == {2}
+
+
+def test_votes_on_other_weights_are_of_another_match(out):
+    match = find_matches(find_trials(out))[0]
+    assert counted(table_of([vote(match)]))[match.key] == 1
+    assert counted(table_of([replace(vote(match), second_sha256="of a training before")]))[match.key] == 0
 
 
 def test_the_order_is_a_matter_of_the_seed(out):

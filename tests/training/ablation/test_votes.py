@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from training.ablation.votes import OUTCOMES, VOTES, Round, Session, Vote, read_votes, table_of
+from training.ablation.votes import OUTCOMES, VOTES, Round, Session, Vote, current, read_votes, table_of
 
 
 def vote(caption="a cat", outcome="first", **other):
@@ -85,3 +85,13 @@ def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / "x.parquet").write_bytes(b"half")
     with pytest.raises(ValueError, match=r"x\.parquet cannot be read .*: move it out of"):
         read_votes(tmp_path)
+
+
+def test_votes_on_weights_that_were_replaced_do_not_count():
+    weights = {("raw", 0): "r0", ("full", 0): "f0", ("raw", 1): "r1"}
+    here = {"first_sha256": "r0", "second_sha256": "f0"}
+    turned = {"first": "full", "second": "raw", "first_sha256": "f0", "second_sha256": "r0"}
+    older, unknown = {**here, "second_sha256": "before"}, {"first": "raw", "second": "motion", "first_sha256": "r0"}
+    given = [vote("a", **here), vote("b", **older), vote("c", **turned), vote("d", trial_seed=1, **here)]
+    table = current(table_of([*given, vote("e", **unknown)]), weights)
+    assert table.column("caption").to_pylist() == ["a", "c"] and table.schema.equals(VOTES)
