@@ -2,6 +2,7 @@
 
 from training.callbacks.checkpoints import Checkpoints
 from training.callbacks.clock import Clock
+from training.callbacks.evaluations import Evaluations
 from training.callbacks.failures import Failures
 from training.callbacks.guard import GradientGuard
 from training.callbacks.held_out import HeldOutLoss
@@ -32,6 +33,7 @@ class Watchers:
             self.failures,
             self.held_out,
             Videos(total, watch.videos_every, watch.captions, data, run.folder / "videos"),
+            Evaluations(total, stage.evaluation, data, run, screen),
             Snapshots(total, watch.ema_snapshots_every, run.snapshots),
             # it saves the state of the others
             Checkpoints(total, watch.checkpoint_every, run.checkpoint, screen, watch.keep_checkpoints),

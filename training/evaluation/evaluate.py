@@ -14,7 +14,7 @@ from training.config import build_stage
 from training.evaluation.page import write_page
 from training.evaluation.references import NO_WINDOWS, Reference, write_references
 from training.evaluation.settings import SECTION, EvaluationSettings
-from training.evaluation.tables import METRICS, VIDEOS, figure_rows, write_rows
+from training.evaluation.tables import METRICS, VIDEOS, figure_rows, in_words, write_rows
 from training.generate import Sampling, named, sample
 from training.metrics.evaluation import Evaluation
 from training.metrics.metric import Videos
@@ -77,15 +77,6 @@ def evaluate(
     return write_page(folder, run, metrics, videos)
 
 
-def in_words(row: dict[str, Any]) -> str:
-    """A figure as a line."""
-    if row["missing"]:
-        return f"{row['name']}: no value: {row['missing']}"
-    interval = f" [{row['low']:.4g}, {row['high']:.4g}]" if row["low"] is not None else ""
-    caution = f" ({row['caution']})" if row["caution"] else ""
-    return f"{row['name']}: {row['value']:.4g}{interval}{caution}"
-
-
 def _prepare(run: Run, folder: Path, arguments: list[str]) -> Prepared:
     """Builds the stage for its data and settings alone; it is gone before another one is built to sample from."""
     stage = build_stage([run.config], [*arguments, NO_WINDOWS])
@@ -102,9 +93,8 @@ def _tables(run: Run, folder: Path, prepared: Prepared, chosen: Rows) -> tuple[R
     """Rows of `METRICS`, and of `VIDEOS`, by those of the videos that were sampled."""
     evaluation = _measure(prepared, [folder / "samples" / row["video"] for row in chosen])
     figures = [replace(figure, protocol=f"{figure.protocol}; {SAVED}") for figure in evaluation.figures()]
-    return figure_rows(run.stage, chosen[0]["weights_sha256"], figures), _video_rows(
-        folder, prepared, chosen, evaluation
-    )
+    told = {"stage": run.stage, "model_sha256": chosen[0]["weights_sha256"]}
+    return figure_rows(told, figures), _video_rows(folder, prepared, chosen, evaluation)
 
 
 def _measure(prepared: Prepared, videos: Sequence[Path]) -> Evaluation:

@@ -8,9 +8,15 @@ from pathlib import Path
 from PIL import Image
 from torch import Tensor
 
+from shards.reader import ShardSet
 from shards.store import atomic_path
+from training.clips import ClipSource
+from training.conditioning import Conditioning
 from training.config import Stage
+from training.data import VAL, StageData
+from training.packed import check_packed
 from training.pictures import write_mp4
+from training.stream import Stream
 
 NO_WINDOWS = "--data.latents=null"
 """References are pixels, whatever the stage was trained on."""
@@ -41,21 +47,46 @@ def write_references(stage: Stage, folder: Path, number: int) -> list[Reference]
     Raises:
         ValueError: no sample is held out that fits.
     """
-    found = [_write(stage, folder, *sample) for sample in islice(_samples(stage), number)]
-    if not found:
-        raise ValueError(
-            f"{stage.data.folder} holds out no sample that fits the videos of this stage ({stage.data.bucket}), so "
-            "there is nothing to compare with: pack more with a larger pack.val_share, or name another --data.set"
-        )
-    return found
+    return [_write(stage, folder, *video) for video in real_videos(stage.data, stage.model.conditioning, number)]
 
 
-def _samples(stage: Stage) -> Iterator[tuple[str, str, Tensor]]:
-    """Key, caption, and frames uint8 (T, H, W, 3) of held-out samples, in their order."""
-    bucket, held_out = stage.data.bucket, stage.data.held_out
-    for batch in held_out.first(len(held_out.sources[0])) if held_out else ():
+def real_videos(data: StageData, conditioning: Conditioning, number: int) -> Iterator[tuple[str, str, Tensor]]:
+    """Key, caption and frames uint8 (T, H, W, 3) of held-out samples in the sampling bucket, in their order.
+
+    They are pixels, whatever the stage trains on.
+
+    Args:
+        data: of the stage.
+        conditioning: of the stage; samples without what it needs are left out.
+        number: at most so many.
+
+    Raises:
+        ValueError: no sample is held out that fits.
+    """
+    is_any = False
+    for video in islice(_held_out(data, conditioning), number):
+        is_any = True
+        yield video
+    if not is_any:
+        raise ValueError(_nothing(data, f"none has the size and length of {data.bucket}"))
+
+
+def _held_out(data: StageData, conditioning: Conditioning) -> Iterator[tuple[str, str, Tensor]]:
+    shards, bucket = ShardSet(check_packed(data.shards, data.set) / VAL), data.bucket
+    try:
+        source = ClipSource(shards, data.buckets, data.rates, conditioning, captions=data.captions)
+    except ValueError as error:
+        raise ValueError(_nothing(data, str(error))) from error
+    for batch in Stream([source], [1] * len(data.buckets), data.seed).first(len(source)):
         if tuple(batch.frames.shape[1:4]) == (bucket.num_frames, bucket.height, bucket.width):
-            yield from zip(batch.keys, batch.captions, batch.frames, strict=True)
+            yield batch.keys[0], batch.captions[0], batch.frames[0]
+
+
+def _nothing(data: StageData, reason: str) -> str:
+    return (
+        f"{data.folder} holds out no sample to compare with ({reason}): pack more with a larger pack.val_share, or "
+        "name another --data.set"
+    )
 
 
 def _write(stage: Stage, folder: Path, key: str, caption: str, frames: Tensor) -> Reference:

@@ -24,11 +24,15 @@ class EvaluationSettings:
     """Videos sampled or measured at once."""
     seed: int = 0
     """Video n (from 0) is sampled from the noise of `seed` + n."""
+    every: int = 0
+    """Samples between evaluations on the way, and at the end; 0: `make evaluate` alone, of the finished stage."""
 
     def __post_init__(self) -> None:
         for name in ("num_videos", "batch"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{SECTION}.{name} is at least 1, not {getattr(self, name)}")
+        if self.every < 0:
+            raise ValueError(f"{SECTION}.every is a number of samples, at least 0, not {self.every}")
         names = [metric.name for metric in self.metrics]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"several metrics are called {', '.join(twice)}: give each a `name` of its own")

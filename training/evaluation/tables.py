@@ -28,6 +28,12 @@ METRICS = pa.schema(
         field("missing", pa.string(), "why there is no value; empty where there is one"),
     ]
 )
+ON_THE_WAY = pa.schema(
+    [
+        field("samples", pa.int64(), "that the stage had seen", "samples"),
+        *(METRICS.field(name) for name in METRICS.names if name != "model_sha256"),
+    ]
+)
 VIDEOS = pa.schema(
     [
         field("number", pa.int32(), "of the video in the evaluation; its seed is that of the evaluation + number"),
@@ -41,12 +47,26 @@ VIDEOS = pa.schema(
 )
 
 
-def figure_rows(stage: str, model_sha256: str, figures: Sequence[Figure]) -> list[dict[str, Any]]:
-    """Figures as rows of `METRICS`."""
-    rows = [{"stage": stage, "model_sha256": model_sha256, **asdict(figure)} for figure in figures]
+def figure_rows(told: Mapping[str, Any], figures: Sequence[Figure]) -> list[dict[str, Any]]:
+    """Figures as rows of `METRICS` or `ON_THE_WAY`.
+
+    Args:
+        told: the stage, and its weights or the samples that it had seen.
+        figures: one a row.
+    """
+    rows = [{**told, **asdict(figure)} for figure in figures]
     for row in rows:
         row["network_sha256"] = row.pop("weights_hash")
     return rows
+
+
+def in_words(row: Mapping[str, Any]) -> str:
+    """A figure as a line."""
+    if row["missing"]:
+        return f"{row['name']}: no value: {row['missing']}"
+    interval = f" [{row['low']:.4g}, {row['high']:.4g}]" if row["low"] is not None else ""
+    caution = f" ({row['caution']})" if row["caution"] else ""
+    return f"{row['name']}: {row['value']:.4g}{interval}{caution}"
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> None:

@@ -62,6 +62,10 @@ class Evaluation:
             else:
                 self._states[metric.name, is_real].add(numbers, values)
 
+    def forget_sampled(self) -> None:
+        """Makes room for other sampled videos of the same format; the real ones stay."""
+        self._states |= {(metric.name, False): metric.new_state() for metric in self.metrics}
+
     def _check_format(self, videos: Videos) -> None:
         frames, height, width = videos.frames.shape[1:4]
         told = f"videos of {frames}x{height}x{width} at {videos.fps:g} fps"
