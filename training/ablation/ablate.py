@@ -14,6 +14,7 @@ from shards.store import write_table
 from training.ablation.arms import PREFIX, RAW, Arm
 from training.ablation.elo import Rating, rate
 from training.ablation.judge import Criterion, Values, judge, judge_by_ranks
+from training.ablation.markdown import write_markdown
 from training.ablation.page import write_page
 from training.ablation.results import VALUES, Metric, collect
 from training.ablation.side_by_side import run_all
@@ -103,7 +104,7 @@ def ablate(ablation: Ablation, say: Callable[[str], None]) -> int:
 
 
 def report(ablation: Ablation, failed: Mapping[str, str], say: Callable[[str], None]) -> None:
-    """Judges the trials that are done: tables, page, and the rules that won.
+    """Judges the trials that are done: tables, page, a summary in Markdown, and the rules that won.
 
     Args:
         ablation: with its trials.
@@ -119,6 +120,7 @@ def report(ablation: Ablation, failed: Mapping[str, str], say: Callable[[str], N
     ratings = _ratings(ablation, metrics, say)
     _write(ablation.out, rows, ratings)
     sets = _won(ablation, ratings, say)
+    write_markdown(ablation.out, ablation.arms, metrics, ratings)
     say(str(write_page(ablation.out, ablation.arms, metrics, ratings, sets, failed)))
 
 

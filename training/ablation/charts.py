@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import vl_convert
 
-WIDTH_PX, ROW_PX = 420, 19
-VERSION = "6.4"
+WIDTH_PX, NARROW_PX, ROW_PX = 420, 180, 19
+COLOURS = {"good": "#2866c8", "bad": "#d4480b", "rest": "#8b9099", "muted": "#666c75", "grid": "#e3e2dc"}
+"""Those of the page in light, for plots on their own."""
 CONFIG = {
     "background": None,
     "font": "inherit",
@@ -36,22 +38,52 @@ class Point:
     """Whether the interval lies on the better side of the baseline, or on the worse one; None: on neither."""
 
 
-def intervals(points: Sequence[Point], title: str, baseline: float) -> str:
-    """The plot as SVG, arms in their order.
+@dataclass(frozen=True)
+class Panel:
+    """One plot."""
+
+    title: str
+    """Of the axis."""
+    points: Sequence[Point]
+    """In the order in which they are shown."""
+
+
+def intervals(panel: Panel) -> str:
+    """A plot as SVG for a page that sets its colours.
 
     Args:
-        points: at least one.
-        title: of the axis.
-        baseline: where a line stands.
+        panel: with at least one point.
     """
+    return vl_convert.vegalite_to_svg({"config": CONFIG, **_spec(panel, WIDTH_PX, sort=None)})
+
+
+def side_by_side(panels: Sequence[Panel]) -> str:
+    """Plots in a row as an SVG of its own, with the arms of the first one in all of them.
+
+    Args:
+        panels: at least one, each with a point.
+    """
+    arms = [point.arm for point in panels[0].points]
+    specs = [_spec(panel, NARROW_PX, sort=arms) for panel in panels]
+    for spec in specs[1:]:
+        for layer in spec["layer"][1:]:
+            layer["encoding"]["y"] = layer["encoding"]["y"] | {"axis": {"labels": False, "title": None, "grid": True}}
+    config = CONFIG | {"background": "white", "font": "sans-serif"}
+    svg = vl_convert.vegalite_to_svg({"config": config, "hconcat": specs})
+    for name, colour in COLOURS.items():
+        svg = svg.replace(f"var(--{name})", colour)
+    return svg
+
+
+def _spec(panel: Panel, width_px: int, sort: Sequence[str] | None) -> dict[str, Any]:
     tone = {True: "var(--good)", False: "var(--bad)", None: "var(--rest)"}
     rows = [
         {"arm": p.arm, "value": p.value, "low": p.value if p.low is None else p.low}
         | {"high": p.value if p.high is None else p.high, "tone": tone[p.is_better]}
-        for p in points
+        for p in panel.points
     ]
-    y = {"field": "arm", "type": "nominal", "sort": None, "axis": {"title": None, "grid": True}}
-    x = {"type": "quantitative", "scale": {"zero": False}, "axis": {"title": title, "tickCount": 5}}
+    y = {"field": "arm", "type": "nominal", "sort": sort, "axis": {"title": None, "grid": True}}
+    x = {"type": "quantitative", "scale": {"zero": False}, "axis": {"title": panel.title, "tickCount": 5}}
     color = {"field": "tone", "type": "nominal", "scale": None, "legend": None}
     bar = {
         "mark": {"type": "rule", "strokeWidth": 3, "opacity": 0.6},
@@ -63,8 +95,7 @@ def intervals(points: Sequence[Point], title: str, baseline: float) -> str:
     }
     line = {
         "mark": {"type": "rule", "strokeDash": [4, 3], "color": "var(--muted)"},
-        "data": {"values": [{"at": baseline}]},
+        "data": {"values": [{"at": 0.0}]},
         "encoding": {"x": x | {"field": "at"}},
     }
-    spec = {"width": WIDTH_PX, "height": {"step": ROW_PX}, "data": {"values": rows}, "layer": [line, bar, dot]}
-    return vl_convert.vegalite_to_svg({"config": CONFIG, **spec})
+    return {"width": width_px, "height": {"step": ROW_PX}, "data": {"values": rows}, "layer": [line, bar, dot]}

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from shards.store import write_json
+from training.ablation.arms import Arm
 from training.ablation.matches import SAMPLES as PLACE
 from training.pictures import write_mp4
 from training.samples import SAMPLES, SampleFolder
@@ -32,3 +34,9 @@ def put_ablation(out, arms=("raw", "full", "motion_25"), seeds=(0, 1)):
         for seed in seeds:
             put_trial(out, arm, seed, level=40 + 60 * number)
     return out
+
+
+def told_arm(root, name, kept):
+    """An arm whose verdicts keep so many clips."""
+    write_json(root / name / "rules.json", {"rules": [], "duplicates": "best", "counts": {"clips": 10, "kept": kept}})
+    return Arm(name, root / name)
