@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Trainer
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from shards.store import atomic_path, read_json, remove_temporaries, write_table
@@ -23,6 +23,7 @@ from training.sample_plan import SKIPPED
 from training.screen import Screen
 from training.sharding import whole
 from training.start import Start, find_start
+from training.weights_file import save_weights
 
 
 def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
@@ -182,7 +183,7 @@ def _hand_over(stage: Stage, run: Run, made_from: dict[str, Any], watchers: Watc
     weights = {}
     for path, values in _all_weights(stage, run):
         if is_first_rank:
-            _write_weights(path, values)
+            save_weights(path, values)
             weights[path.name] = file_hash(path)
     if not is_first_rank:
         return
@@ -209,11 +210,6 @@ def _drop_checkpoints(run: Run) -> None:
 def num_failed(run: Run) -> int:
     """Samples that could not be read, by whatever rank."""
     return len({key for path in run.folder.glob("failed*.json") for key in read_json(path)})
-
-
-def _write_weights(path: Path, weights: dict[str, Tensor]) -> None:
-    with atomic_path(path) as temporary:
-        save_file({name: weight.detach().cpu().contiguous() for name, weight in weights.items()}, temporary)
 
 
 def _end(run: Run, watchers: Watchers) -> str:

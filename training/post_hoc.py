@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from shards.store import atomic_path
 from training.power_ema import PowerEma, gamma
 from training.run import Run, file_hash
+from training.weights_file import save_weights
 
 
 def inner_product(time_a: np.ndarray, gamma_a: np.ndarray, time_b: np.ndarray, gamma_b: np.ndarray) -> np.ndarray:
@@ -62,8 +61,7 @@ def write_snapshot(folder: Path, average: dict[str, Tensor], ema: PowerEma) -> N
     """Stores an average as float32 (frozen weights and buffers as they are); one of the same time is replaced."""
     folder.mkdir(exist_ok=True)
     told = {"num_updates": str(ema.num_updates), "sigma_rel": str(ema.length)}
-    with atomic_path(folder / f"{ema.num_updates:09d}-{ema.length}.safetensors") as temporary:
-        save_file({name: value.cpu().contiguous() for name, value in average.items()}, temporary, metadata=told)
+    save_weights(folder / f"{ema.num_updates:09d}-{ema.length}.safetensors", average, told)
 
 
 def read_snapshots(folder: Path) -> list[Snapshot]:
@@ -107,8 +105,7 @@ def synthesise(run: Run, sigma_rel: float) -> Path:
         raise ValueError(f"{path} is there already: sample with --ema {sigma_rel}")
     times, gammas = [each.num_updates for each in snapshots], [gamma(each.sigma_rel) for each in snapshots]
     weights = combine([each.path for each in snapshots], coefficients(times, gammas, max(times), wanted))
-    with atomic_path(path) as temporary:
-        save_file(weights, temporary)
+    save_weights(path, weights)
     run.write_record(record | {"weights": record["weights"] | {path.name: file_hash(path)}})
     return path
 

@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from tiny_recipe import TinyRecipe
 
@@ -143,6 +144,23 @@ def test_a_full_disk_keeps_the_checkpoint_of_before(tiny, monkeypatch, capsys):
     assert "cannot be written" in capsys.readouterr().err
     assert [torch.load(path)["global_step"] for path in run.checkpoints] == [2, 1]
     assert main(tiny.train("1", "--watch.keep_checkpoints", "2")) == 0
+
+
+def test_a_full_disk_at_the_very_end_costs_no_step(tiny, monkeypatch, capsys):
+    assert main(tiny.train("1")) == 0
+    whole, tiny.runs = bits(tiny), tiny.runs / "full"
+
+    def full(*_, **__):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    with monkeypatch.context() as disk:
+        disk.setattr("training.weights_file.save_file", full)
+        assert main(tiny.train("1")) == 1
+    told = capsys.readouterr().err
+    assert "raw.safetensors cannot be written" in told and "free space there" in told
+    monkeypatch.setattr("training.module.StageModule.training_step", lambda *_: pytest.fail("a step again"))
+    assert main(tiny.train("1")) == 0
+    assert bits(tiny) == whole
 
 
 def test_a_checkpoint_of_more_ranks_counts_its_batches_otherwise(tiny, tmp_path, monkeypatch):
