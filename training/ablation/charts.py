@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import vl_convert
 
 WIDTH_PX, ROW_PX = 420, 19
-VERSION = "6.4"
 CONFIG = {
     "background": None,
     "font": "inherit",
