@@ -84,7 +84,8 @@ def _held_out(trial: Trial) -> dict[str, Any]:
 
 def _check_protocol(metric: Metric, figure: Mapping[str, Any], trial: Trial) -> None:
     if metric.protocol != figure["protocol"]:
+        place = trial.folder.parent / "*" / trial.evaluation.name / METRICS_FILE
         raise ValueError(
             f"{trial.folder.name} measured {metric.name} in another way than the trials before it ({figure['protocol']}"
-            f", not {metric.protocol}): remove {trial.evaluation / METRICS_FILE} of the older ones, and run this again"
+            f", not {metric.protocol}): remove {place} of the older ones, and run this again"
         )

@@ -75,7 +75,7 @@ def run_trial(trial: Trial) -> str:
 
 def _run(trial: Trial) -> str:
     from training.config import build_stage
-    from training.evaluation.evaluate import evaluate
+    from training.evaluation.evaluate import METRICS_FILE, VIDEOS_FILE, evaluate
     from training.evaluation.settings import evaluation_section
     from training.fit import train
     from training.generate import Sampling
@@ -87,7 +87,8 @@ def _run(trial: Trial) -> str:
             train(build_stage(list(trial.files), trial.all_arguments), trial.run, Screen())
             section, arguments = evaluation_section(trial.files), [*trial.all_arguments, *SAME_WINDOWS]
             told = {"evaluation": section, "arguments": arguments, "weights": (trial.run.record or {})["weights"]}
-            if not (trial.judged.exists() and read_json(trial.judged) == told):
+            left = [trial.judged, *(trial.evaluation / name for name in (METRICS_FILE, VIDEOS_FILE))]
+            if not (all(path.exists() for path in left) and read_json(trial.judged) == told):
                 evaluate(trial.run, trial.evaluation, section, arguments, Sampling(), print)
                 write_json(trial.judged, told)
     except Exception as error:  # of whatever library: one trial is no reason for others to stop

@@ -45,12 +45,20 @@ def evaluation_section(files: Sequence[Path]) -> dict[str, Any]:
         files: YAML of a stage.
 
     Raises:
-        ValueError: the section is no mapping.
+        ValueError: a file is no valid YAML, or it or its section is no mapping.
     """
     merged: dict[str, Any] = {}
     for file in files:
-        section = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get(SECTION) or {}
-        if not isinstance(section, dict):
-            raise ValueError(f"{file}: `{SECTION}` is no mapping of keys to values")
-        merged |= section
+        try:
+            told = _mapping(yaml.safe_load(file.read_text(encoding="utf-8")), str(file))
+        except yaml.YAMLError as error:
+            raise ValueError(f"{file} is no valid YAML: {error}") from error
+        merged |= _mapping(told.get(SECTION), f"{file}: `{SECTION}`")
     return merged
+
+
+def _mapping(told: Any, where: str) -> dict[str, Any]:
+    """What YAML holds; empty where it says nothing."""
+    if not isinstance(told, dict | None):
+        raise ValueError(f"{where} is no mapping of keys to values")
+    return told or {}
