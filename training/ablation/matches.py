@@ -85,9 +85,9 @@ def find_matches(trials: Trials) -> list[Match]:
                 each = Round(row["caption"], row["seed"], seed), str([row[name] for name in ALIKE])
                 alike.setdefault(each, {})[arm] = samples.folder / row["video"], row["weights_sha256"]
     found = [
-        Match(each, (first, second), *zip(videos[first], videos[second], strict=True))
-        for (each, _), videos in sorted(alike.items())
-        for first, second in combinations(sorted(videos), 2)
+        Match(each, (first, second), (made[first][0], made[second][0]), (made[first][1], made[second][1]))
+        for (each, _), made in sorted(alike.items())
+        for first, second in combinations(sorted(made), 2)
     ]
     if not (there := [match for match in found if match.is_there]):
         told = f"trial seed, {', '.join(ALIKE)}"
