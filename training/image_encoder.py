@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate
 from torchvision.transforms.functional import gaussian_blur, normalize
 
 from training.hub import local_copy
+from training.open_clip_blocks import BLOCKS, activation, encoder_layers
 
 SIDE_PX = 224
 KEY = "--model.image_encoder.init_args.path"
@@ -133,7 +134,7 @@ def as_transformers(tower: Any) -> Any:
         num_attention_heads=blocks[0].attn.num_heads,
         image_size=tower.image_size[0],
         patch_size=tower.patch_size[0],
-        hidden_act="quick_gelu" if type(blocks[0].mlp.gelu).__name__ == "QuickGELU" else "gelu",
+        hidden_act=activation(blocks[0]),
     )
     model = CLIPVisionModelWithProjection(config)
     told = model.load_state_dict(_renamed(weights), strict=False)
@@ -142,13 +143,6 @@ def as_transformers(tower: Any) -> Any:
     return model
 
 
-NAMES = {
-    "ln_1": "layer_norm1",
-    "ln_2": "layer_norm2",
-    "mlp.c_fc": "mlp.fc1",
-    "mlp.c_proj": "mlp.fc2",
-    "attn.out_proj": "self_attn.out_proj",
-}
 OUTSIDE = {
     "class_embedding": "embeddings.class_embedding",
     "positional_embedding": "embeddings.position_embedding.weight",
@@ -161,26 +155,15 @@ OUTSIDE = {
 
 
 def _renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """open_clip's names and tensors as transformers has them; queries, keys and values become three tensors."""
-    renamed = {"visual_projection.weight": weights["proj"].T.contiguous()}
+    """open_clip's names and tensors as transformers has them."""
+    renamed = {f"vision_model.{name}": tensor for name, tensor in encoder_layers(weights).items()}
+    renamed |= {"visual_projection.weight": weights["proj"].T.contiguous()}
     for name, tensor in weights.items():
         if name in OUTSIDE:
             renamed[f"vision_model.{OUTSIDE[name]}"] = tensor
-        elif name.startswith("transformer.resblocks."):
-            number, rest = name.removeprefix("transformer.resblocks.").split(".", 1)
-            for inner, part in _block(rest, tensor):
-                renamed[f"vision_model.encoder.layers.{number}.{inner}"] = part
-        elif name != "proj":
+        elif name != "proj" and not name.startswith(BLOCKS):
             renamed[name] = tensor  # told as unexpected
     return renamed
-
-
-def _block(name: str, tensor: Tensor) -> list[tuple[str, Tensor]]:
-    if name.startswith("attn.in_proj_"):
-        kind = name.removeprefix("attn.in_proj_")
-        return [(f"self_attn.{which}_proj.{kind}", part) for which, part in zip("qkv", tensor.chunk(3), strict=True)]
-    part, kind = name.rsplit(".", 1)
-    return [(f"{NAMES.get(part, part)}.{kind}", tensor)]
 
 
 def resized(pixels: Tensor, side: int) -> Tensor:
