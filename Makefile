@@ -80,7 +80,7 @@ evaluate: $(READY)  ## sample held-out captions from a finished stage and measur
 	@$(RUN) -m training evaluate $(if $(STAGE),--stage '$(STAGE)') $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(OUT),--runs '$(OUT)') \
 		$(if $(SHARDS),--data.shards '$(SHARDS)') $(if $(RAW),--raw) $(if $(FORCE),--force) $(ARGS)
 
-export: $(READY)  ## write a finished image-to-video stage as a diffusers pipeline, into OUT=<new folder> [STAGE= RECIPE= RUNS= ARGS=]
+export: $(READY)  ## write a finished stage as a diffusers pipeline, into OUT=<new folder> [STAGE= RECIPE= RUNS= ARGS=]
 	@$(RUN) -m training export $(if $(STAGE),--stage '$(STAGE)') $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(RUNS),--runs '$(RUNS)') \
 		$(if $(OUT),--out '$(OUT)') $(ARGS)
 

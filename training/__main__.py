@@ -135,12 +135,17 @@ def export(options: argparse.Namespace, rest: list[str]) -> None:
     recipe, runs = _recipe(options), _runs(options)
     if options.stage:
         recipe.files(options.stage)
-    run = Run(runs / options.stage) if options.stage else last_finished(recipe, runs, 1)
+    run = Run(runs / options.stage) if options.stage else last_finished(recipe, runs, _preferred(recipe, runs))
     weights_of(run, "the export")
-    from training.export import export as export_stage
+    from training.export.command import export as export_stage
 
     for line in export_stage(run, Path(options.out or run.folder / "diffusers"), rest):
         print(line)
+
+
+def _preferred(recipe: Recipe, runs: Path) -> int:
+    """Frames that the stage to export is given: 1, image to video, if such a stage is finished; else text to video."""
+    return int(any(run.is_finished and run.num_given == 1 for run in (Run(runs / stage) for stage in recipe.stages)))
 
 
 def evaluate(options: argparse.Namespace, rest: list[str]) -> None:

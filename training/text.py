@@ -105,6 +105,7 @@ class OpenClipText(TextEncoder):
             block.forward = _unchanged
         model.visual = torch.nn.Identity()  # the image tower is not needed
         self._device = device
+        self.loaded: tuple[Any, Any] = model, self._tokenizer
         self._projection = model.text_projection if self.projected else None
         self._forward: Any = model.to(device, dtype).eval().requires_grad_(False).forward_intermediates
 

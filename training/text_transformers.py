@@ -60,8 +60,9 @@ class TransformersText(TextEncoder):
             raise ValueError(
                 f"the text encoder in {folder} cannot be loaded ({' '.join(str(error).split())[:300]}); see {PATH}"
             ) from error
-        self._length = self._limit(model)
+        self._tokenizer.model_max_length = self._limit(model)
         self._device, self._model = device, model.to(device).eval().requires_grad_(False)
+        self.loaded: tuple[Any, Any] = self._model, self._tokenizer
 
     def _local(self, subfolder: str) -> Path:
         try:
@@ -98,6 +99,6 @@ class TransformersText(TextEncoder):
     def encode(self, captions: Sequence[str]) -> Tensor:
         """See `TextEncoder`."""
         tokens = self._tokenizer(
-            list(captions), padding="max_length", max_length=self._length, truncation=True, return_tensors="pt"
+            list(captions), padding="max_length", truncation=True, return_tensors="pt"
         ).input_ids.to(self._device)  # (B, L)
         return self._model(input_ids=tokens).last_hidden_state.float()  # (B, L, D)

@@ -66,15 +66,16 @@ def heed(run):
         if "add_embedding" in name or "attn2.to_v" in name:
             weight *= 30
     generator = torch.Generator().manual_seed(0)
-    weights["unet.conv_in.weight"][:, 4:] = 0.3 * torch.randn(64, 4, 3, 3, generator=generator)
+    given = weights["unet.conv_in.weight"][:, 4:]
+    given[:] = 0.3 * torch.randn(given.shape, generator=generator)
     save_file(weights, run.ema_weights)
     record = run.record or {}
     run.write_record(record | {"weights": record["weights"] | {run.ema_weights.name: file_hash(run.ema_weights)}})
 
 
-def export(recipe, out, stage="2"):
+def export(recipe, out, stage="2", *arguments):
     folders = ["--recipe", str(recipe.recipe), "--runs", str(recipe.runs)]
-    return main(["export", *folders, "--stage", stage, "--out", str(out)])
+    return main(["export", *folders, "--stage", stage, "--out", str(out), *arguments])
 
 
 def test_diffusers_samples_our_frames_from_it(trained, tmp_path):
@@ -113,6 +114,16 @@ def test_what_stands_there_stays_and_what_has_no_such_form_is_told(trained, tmp_
     (tmp_path / "out").mkdir()
     assert export(trained, tmp_path / "out") == 1
     assert "exists" in capsys.readouterr().err
-    assert export(trained, tmp_path / "new", "1") == 1
+    other = ["--model.conditioning.given.embedding", "false", "--model.image_encoder", "null"]
+    assert export(trained, tmp_path / "new", "2", *other) == 1
     said = capsys.readouterr().err
     assert "model.conditioning.given" in said and "image_encoder" in said and not (tmp_path / "new").exists()
+
+
+def test_without_a_stage_the_last_one_of_image_to_video_is_taken(trained, tmp_path, capsys):
+    runs = tmp_path / "runs"
+    for name, frames in (("1", "first"), ("2", None)):
+        (runs / name).mkdir(parents=True)
+        Run(runs / name).write_record({"finished": True, "made_from": {"model.conditioning.given.frames": frames}})
+    assert main(["export", "--recipe", str(trained.recipe), "--runs", str(runs)]) == 1
+    assert str(runs / "1" / "ema.safetensors") in capsys.readouterr().err
