@@ -105,7 +105,7 @@ $(JUDGE)/corpus/shards/pretrain/manifest.json: | $(READY)
 		--config configs/curate/demo.yaml --pack.val_share 1
 
 vote: $(READY)  ## compare videos of an ablation's arms, blind, on a page of this machine: OUT=<its folder> [ARMS=a,b PORT= ARGS=]
-	@test -n "$(OUT)" || { echo "Name the folder of an ablation: make vote OUT=runs/demo/ablation"; exit 1; }
+	@test -n "$(OUT)" || { echo "Name the folder of an ablation: make vote OUT=runs/demo-ablate"; exit 1; }
 	@$(RUN) -m training vote --out '$(OUT)' $(if $(ARMS),--arms '$(ARMS)') $(if $(PORT),--port $(PORT)) $(ARGS)
 
 bench: $(READY)  ## run one benchmark: NAME=<file in benchmarks/>

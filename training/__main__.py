@@ -62,7 +62,9 @@ def make_parser() -> argparse.ArgumentParser:
     plan = commands.add_parser("plan", parents=[shared], allow_abbrev=False, help="say what stages would do")
     plan.add_argument("--stage", help="a stage or a chain (default: all)")
     out = commands.add_parser("export", parents=[shared], allow_abbrev=False, help="write a stage for diffusers")
-    out.add_argument("--stage", help="a finished stage that is given the first frame (default: the last one)")
+    out.add_argument(
+        "--stage", help="a finished stage (default: the last image to video, or text to video where there is none)"
+    )
     out.add_argument("--out", help="new folder (default: diffusers in the run)")
     about = "make latent sets of the packed sets that a stage reads, for --data.latents"
     encode = commands.add_parser("encode", parents=[shared], allow_abbrev=False, help=about)
@@ -256,7 +258,7 @@ def main(arguments: list[str]) -> int:
     except (KeyboardInterrupt, SystemExit) as stop:
         if isinstance(stop, SystemExit) and not stop.code:
             return 0
-        where = "checkpoint" if options.command == "train" else "shard"
+        where = "checkpoint, if there is one" if options.command == "train" else "shard"
         goes_on = f"; the same command (without FORCE) goes on from the last {where}"
         print("interrupted" + (goes_on if options.command in ("train", "encode") else ""), file=sys.stderr)
         return 130

@@ -25,7 +25,7 @@ class Wanted:
 
     caption: str
     seed: int
-    where: str = "the caption"
+    where: str = "what is to be sampled"
     """Where it was asked for, for messages."""
     images: tuple[Path, ...] = ()
     """Files of the first frame, and maybe of the last one, that the model is given."""

@@ -16,6 +16,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 import training.callbacks.sharded  # noqa: F401  makes the name `fsdp2` known
 from training.callbacks.watch import Watch
 from training.data import StageData
+from training.evaluation.real_videos import RealVideos
 from training.evaluation.settings import EvaluationSettings
 from training.latent_set import facts
 from training.module import StageModule
@@ -162,6 +163,15 @@ class Stage:
             )
         if short := [str(bucket) for bucket in self.data.buckets if bucket.num_frames <= given.number]:
             raise ValueError(f"conditioning.given gives {given.number} frames: a bucket needs more, not {short[0]}")
+
+    def check_evaluation(self) -> None:
+        """Sees that there is something to compare with, where the stage is evaluated on its way.
+
+        Raises:
+            ValueError: see `RealVideos`.
+        """
+        if self.evaluation.every:
+            RealVideos(self.data, self.model.conditioning, self.evaluation.num_videos)
 
     def check_trainer(self) -> None:
         """Sees that the trainer's settings are those of a stage.

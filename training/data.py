@@ -199,19 +199,19 @@ class StageData(LightningDataModule):
         """
         self.tokens, latents, sizes = list(tokens), self.latent_sets(), self.batch_sizes(tokens)
         folders = [check_packed(self.shards, name) for name in self.mixture]
-        sources = [self._source(folder, TRAIN, latents, conditioning, self._kept_keys) for folder in folders]
+        sources = [self.source(folder, TRAIN, latents, conditioning, self._kept_keys) for folder in folders]
         steps = [self.global_batch] * len(sizes) if self.global_batch is not None else sizes
         stream = Stream(sources, steps, self.seed, list(self.mixture.values()))
         if self.global_batch is not None:
             refuse_small(stream, self.buckets, self.global_batch)
         self.stream = stream
         try:
-            held_out = [self._source(check_packed(self.shards, self.set), VAL, latents, conditioning)]
+            held_out = [self.source(check_packed(self.shards, self.set), VAL, latents, conditioning)]
             self.held_out, self._no_held_out = Stream(held_out, sizes, self.seed), ""
         except ValueError as error:  # of a small corpus few samples are held out, and none may fit
             self.held_out, self._no_held_out = None, str(error)
 
-    def _source(
+    def source(
         self,
         folder: Place,
         split: str,
@@ -219,6 +219,7 @@ class StageData(LightningDataModule):
         conditioning: Conditioning,
         kept: pa.Array | None = None,
     ) -> ClipSource:
+        """A split of a packed set as the stage sees it, or of the latents that stand for it; see `ClipSource`."""
         told, more = (self.buckets, self.rates, conditioning), {"captions": self.captions, "kept": kept}
         if found := latents.get(folder):
             return LatentSource(ShardSet(found.folder / split), *told, found.num_windows, **more)

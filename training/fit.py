@@ -39,6 +39,7 @@ def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
         ValueError: something that the user can mend; nothing was written or moved.
     """
     stage.open()
+    stage.check_evaluation()
     source = find_start(stage, run)
     if source and source.stage:
         check_frozen(source.stage, stage.model, ["codec"])  # the same latents; captions may be told otherwise
@@ -62,7 +63,12 @@ def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
         _begin(stage, run, {"made_from": made_from, "started_from": began})
     checkpoint = _checkpoint(run, screen)
     screen.say(_beginning(run, source, began, checkpoint))
-    trainer.fit(stage.model, datamodule=stage.data, ckpt_path=checkpoint, weights_only=True)
+    try:
+        trainer.fit(stage.model, datamodule=stage.data, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit:  # Lightning's end after a SIGTERM, which Ctrl-C became
+        if watchers.interrupt.was_pressed:
+            raise KeyboardInterrupt from None
+        raise
     if trainer.global_step < stage.data.num_steps:
         raise ValueError(f"stage {run.stage} stopped early; the same command (without FORCE) goes on")
     _hand_over(stage, run, made_from, watchers, trainer.is_global_zero)

@@ -138,6 +138,14 @@ class Stream(Dataset[Batch]):
         key, reason = failures[-1]
         raise RuntimeError(f"{len(failures)} samples in a row cannot be read; the last, {key}, {reason}")
 
+    def item(self, i: int) -> Item:
+        """Sample i of the first set, through the same window and with the same noise every time.
+
+        Raises:
+            ValueError: it cannot be read.
+        """
+        return self._item(0, 0, i)
+
     def _item(self, source: int, epoch: int, i: int) -> Item:
         rng = rng_of(self.seed, epoch, self._firsts[source] + i)
         seed = int(rng.bit_generator.random_raw()) >> 1
@@ -163,7 +171,7 @@ class Stream(Dataset[Batch]):
     def _readable(self, numbers: Sequence[int]) -> Iterator[Item]:
         for i in numbers:
             try:
-                yield self._item(0, 0, i)
+                yield self.item(i)
             except ValueError:
                 continue
 

@@ -26,4 +26,4 @@ def save_weights(path: Path, weights: Mapping[str, Tensor], told: Mapping[str, s
         with atomic_path(path) as temporary:
             save_file(plain, temporary, metadata=dict(told) if told else None)
     except (OSError, SafetensorError) as error:  # the library has an exception of its own for a full disk
-        raise OSError(f"{path} cannot be written ({error}): free space there; the same command goes on") from error
+        raise OSError(f"{path} cannot be written ({error}): once it can, the same command goes on") from error

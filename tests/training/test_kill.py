@@ -19,7 +19,12 @@ def begin(tiny, workers, *arguments):
     options = ("--data.workers", str(workers), "--init_from", "null", *arguments)
     command = [sys.executable, "-m", "training", *tiny.train("2", *options)]
     return subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT, start_new_session=True, text=True
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # where tests run behind a shell
     )
 
 
@@ -60,7 +65,8 @@ def test_a_killed_stage_ends_with_the_same_bytes(tmp_path, workers):
 
 
 @pytest.mark.slow
-def test_a_stage_that_is_told_to_end_saves_and_goes_on_from_there(tmp_path):
+@pytest.mark.parametrize(("told", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_stage_that_is_told_to_end_saves_and_goes_on_from_there(tmp_path, told, status):
     tiny = TinyRecipe(tmp_path, samples_per_stage=80)
     tiny.pack()
     rarely = ("--watch.checkpoint_every", "40")
@@ -70,8 +76,8 @@ def test_a_stage_that_is_told_to_end_saves_and_goes_on_from_there(tmp_path):
     while not run.checkpoint.exists() and process.poll() is None:
         time.sleep(0.01)
     time.sleep(0.15)  # else the signal may come before the step that wrote it is over, and nothing is left to save
-    process.send_signal(signal.SIGTERM)
-    assert process.wait() == 0 and not run.is_finished
+    process.send_signal(told)
+    assert process.wait() == status and not run.is_finished
     assert 20 < torch.load(run.checkpoint)["global_step"] < 40, "it was told after step 20, and saved"
     assert begin(tiny, 0, *rarely).wait() == 0
     assert (tiny.runs / "2" / "raw.safetensors").read_bytes() == whole

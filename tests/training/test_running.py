@@ -157,7 +157,7 @@ def test_a_full_disk_at_the_very_end_costs_no_step(tiny, monkeypatch, capsys):
         disk.setattr("training.weights_file.save_file", full)
         assert main(tiny.train("1")) == 1
     told = capsys.readouterr().err
-    assert "raw.safetensors cannot be written" in told and "free space there" in told
+    assert "raw.safetensors cannot be written" in told and "No space left" in told
     monkeypatch.setattr("training.module.StageModule.training_step", lambda *_: pytest.fail("a step again"))
     assert main(tiny.train("1")) == 0
     assert bits(tiny) == whole

@@ -1,6 +1,6 @@
 """SVD's experiment (arXiv 2311.15127, section 3.3): the same small model trained at the same cost on each selection."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -117,10 +117,10 @@ def report(ablation: Ablation, failed: Mapping[str, str], say: Callable[[str], N
     metrics, rows = collect(ablation.trials(), failed)
     if not rows:
         raise ValueError(f"no trial in {ablation.out} is done; their logs tell why: {ablation.out}/*.log")
-    ratings = _ratings(ablation, metrics, say)
+    ratings = _ratings(ablation, metrics, failed, say)
     _write(ablation.out, rows, ratings)
     sets = _won(ablation, ratings, say)
-    write_markdown(ablation.out, ablation.arms, metrics, ratings)
+    write_markdown(ablation.out, ablation.arms, metrics, ratings, failed)
     say(str(write_page(ablation.out, ablation.arms, metrics, ratings, sets, failed)))
 
 
@@ -138,10 +138,12 @@ def _won(ablation: Ablation, ratings: Mapping[str, list[Rating]], say: Callable[
     return sets
 
 
-def _ratings(ablation: Ablation, metrics: dict[str, Metric], say: Callable[[str], None]) -> dict[str, list[Rating]]:
+def _ratings(
+    ablation: Ablation, metrics: dict[str, Metric], failed: Collection[str], say: Callable[[str], None]
+) -> dict[str, list[Rating]]:
     """Ratings of the arms by who judged: people first, where any voted."""
     names = [arm.name for arm in ablation.arms]
-    votes = {"people": _of_people(ablation, say)}
+    votes = {"people": _of_people(ablation, failed, say)}
     judges = [metrics[name] for name in ablation.judges if name in metrics and metrics[name].videos]
     if judges and len(judges) == len(ablation.judges):  # else the page tells which has no value
         criteria = [Criterion(each.protocol, each.better) for each in judges]  # pyright: ignore[reportArgumentType]
@@ -150,10 +152,10 @@ def _ratings(ablation: Ablation, metrics: dict[str, Metric], say: Callable[[str]
     return {by: rate(each, names) for by, each in votes.items() if len(each)}
 
 
-def _of_people(ablation: Ablation, say: Callable[[str], None]) -> pa.Table:
+def _of_people(ablation: Ablation, failed: Collection[str], say: Callable[[str], None]) -> pa.Table:
     """Their votes on videos of the trials as they are now."""
     given = read_votes(ablation.out / VOTES_FOLDER)
-    done = [trial for trial in ablation.trials() if trial.judged.exists()]
+    done = [trial for trial in ablation.trials() if trial.judged.exists() and trial.folder.name not in failed]
     votes = current(given, {(trial.arm.name, trial.seed): trial.judged_weights for trial in done})
     if left_out := given.num_rows - votes.num_rows:
         say(f"{left_out} of {given.num_rows} votes do not count: their videos are of other weights, or of other arms")

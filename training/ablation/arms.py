@@ -1,5 +1,6 @@
 """Arms of an ablation: selections of one packed set, as verdicts of a corpus tell them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,3 +63,21 @@ def find_arms(corpus: Path, names: list[str] | None = None) -> list[Arm]:
             f"sweeps; make sweep OUT={corpus}, and remove {found[other[0]]} if it is not made anew"
         )
     return arms
+
+
+def without_twins(arms: Sequence[Arm]) -> tuple[list[Arm], dict[str, str]]:
+    """Arms that differ in what they keep, and of each other one which of them keeps the same clips.
+
+    Where many clips tie, as where a score is 0 for most, the subsets of several shares are one and the same.
+
+    Raises:
+        ValueError: what an arm says of itself cannot be read.
+    """
+    first: dict[str, str] = {}
+    twins: dict[str, str] = {}
+    for arm in arms:
+        kept = arm.record.get("kept_hash") or arm.name
+        if kept in first:
+            twins[arm.name] = first[kept]
+        first.setdefault(kept, arm.name)
+    return [arm for arm in arms if arm.name not in twins], twins

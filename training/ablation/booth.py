@@ -63,8 +63,8 @@ class Booth:
         return len(self._queue.matches)
 
     def num_votes(self) -> int:
-        """Votes of all sessions."""
-        return read_votes(self._folder).num_rows
+        """Votes of all sessions on these matches."""
+        return self._queue.counted(read_votes(self._folder)).total()
 
     def show(self) -> Shown | None:
         """The match that is being voted on, the same until there is a vote; None where none is left."""

@@ -54,17 +54,19 @@ def intervals(panel: Panel) -> str:
     Args:
         panel: with at least one point.
     """
-    return vl_convert.vegalite_to_svg({"config": CONFIG, **_spec(panel, WIDTH_PX, sort=None)})
+    return vl_convert.vegalite_to_svg(
+        {"config": CONFIG, **_spec(panel, WIDTH_PX, [point.arm for point in panel.points])}
+    )
 
 
 def side_by_side(panels: Sequence[Panel]) -> str:
-    """Plots in a row as an SVG of its own, with the arms of the first one in all of them.
+    """Plots in a row as an SVG of its own; each arm has one line through all of them, whether or not it has a point.
 
     Args:
         panels: at least one, each with a point.
     """
-    arms = [point.arm for point in panels[0].points]
-    specs = [_spec(panel, NARROW_PX, sort=arms) for panel in panels]
+    arms = list(dict.fromkeys(point.arm for panel in panels for point in panel.points))
+    specs = [_spec(panel, NARROW_PX, arms) for panel in panels]
     for spec in specs[1:]:
         for layer in spec["layer"][1:]:
             layer["encoding"]["y"] = layer["encoding"]["y"] | {"axis": {"labels": False, "title": None, "grid": True}}
@@ -75,14 +77,14 @@ def side_by_side(panels: Sequence[Panel]) -> str:
     return svg
 
 
-def _spec(panel: Panel, width_px: int, sort: Sequence[str] | None) -> dict[str, Any]:
+def _spec(panel: Panel, width_px: int, arms: Sequence[str]) -> dict[str, Any]:
     tone = {True: "var(--good)", False: "var(--bad)", None: "var(--rest)"}
     rows = [
         {"arm": p.arm, "value": p.value, "low": p.value if p.low is None else p.low}
         | {"high": p.value if p.high is None else p.high, "tone": tone[p.is_better]}
         for p in panel.points
     ]
-    y = {"field": "arm", "type": "nominal", "sort": sort, "axis": {"title": None, "grid": True}}
+    y = {"field": "arm", "type": "nominal", "scale": {"domain": list(arms)}, "axis": {"title": None, "grid": True}}
     x = {"type": "quantitative", "scale": {"zero": False}, "axis": {"title": panel.title, "tickCount": 5}}
     color = {"field": "tone", "type": "nominal", "scale": None, "legend": None}
     bar = {

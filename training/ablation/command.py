@@ -33,14 +33,19 @@ def run_ablation(
         raise ValueError(f"--seeds is at least 1, not {options.seeds}")
     corpus, told = Path(options.corpus).resolve(), _names(options.arms or "")
     from training.ablation.ablate import Ablation, ablate
-    from training.ablation.arms import find_arms
+    from training.ablation.arms import find_arms, without_twins
 
+    arms = find_arms(corpus, told or None)
+    if not told:
+        arms, twins = without_twins(arms)
+        for twin, first in twins.items():
+            say(f"{twin} keeps the same clips as {first}, and is not trained again")
     planned = Ablation(
         recipe=recipe,
         stage=options.stage,
         corpus=corpus,
         out=out.resolve(),
-        arms=find_arms(corpus, told or None),
+        arms=arms,
         seeds=range(options.seeds),
         judges=tuple(_names(options.judge)),
         engine=options.engine,

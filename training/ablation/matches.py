@@ -104,6 +104,7 @@ class Queue:
     def __init__(self, matches: Sequence[Match], seed: int) -> None:
         """Takes matches in any order."""
         self.matches = sorted(matches, key=lambda match: (match.key, match.videos))
+        self._known = {match.key for match in matches}
         random.Random(seed).shuffle(self.matches)
         self._seed = seed
 
@@ -111,9 +112,13 @@ class Queue:
         """Leaves a match out from now on."""
         self.matches.remove(match)
 
+    def counted(self, votes: pa.Table) -> Counter[tuple]:
+        """How many votes there are on each of these matches, by its key; those on other videos do not count."""
+        return Counter({key: count for key, count in counted(votes).items() if key in self._known})
+
     def next(self, votes: pa.Table) -> Match | None:
         """The next match given all votes, rows of `VOTES`; None where no match is left."""
-        of_match = counted(votes)
+        of_match = self.counted(votes)
         of_arms = Counter[tuple]()
         for key, count in of_match.items():
             of_arms[tuple(arm for arm, _ in key[-2:])] += count

@@ -11,8 +11,7 @@ from shards.schema import field as column
 from training.ablation.compare import Comparison, compare
 from training.ablation.trial import Trial
 from training.ablation.votes import Round
-from training.evaluation.evaluate import METRICS_FILE, VIDEOS_FILE
-from training.evaluation.tables import METRICS, VIDEOS, read_rows
+from training.evaluation.tables import METRICS, METRICS_FILE, VIDEOS, VIDEOS_FILE, read_rows
 
 HELD_OUT = "held_out_loss"
 VALUES = pa.schema(

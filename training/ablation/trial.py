@@ -75,8 +75,9 @@ def run_trial(trial: Trial) -> str:
 
 def _run(trial: Trial) -> str:
     from training.config import build_stage
-    from training.evaluation.evaluate import METRICS_FILE, VIDEOS_FILE, evaluate
+    from training.evaluation.evaluate import evaluate
     from training.evaluation.settings import evaluation_section
+    from training.evaluation.tables import METRICS_FILE, VIDEOS_FILE
     from training.fit import train
     from training.generate import Sampling
     from training.screen import Screen

@@ -40,7 +40,8 @@ def serve(options: argparse.Namespace, rest: list[str], say: Callable[[str], Non
         with suppress(KeyboardInterrupt):
             server.serve_forever()
         session = server.booth.session
-        say(f"{len(session)} votes {f'in {session.path}' if len(session) else 'were given'}")
+        told = f"in {session.path}; make ablate, as it was called before, rates the arms by them"
+        say(f"{len(session)} votes {told if len(session) else 'were given'}")
 
 
 def open_server(options: argparse.Namespace, rest: list[str]) -> "VoteServer":

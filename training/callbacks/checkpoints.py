@@ -39,7 +39,7 @@ class Checkpoints(Look):
         if is_told or self.is_due(pl_module, batch_idx, self.every):
             save_atomically(trainer, self.path, self.keep)
         if trainer.received_sigterm:
-            self.screen.say(f"SIGTERM after {pl_module.samples_seen:,} samples; the same command goes on")
+            self.screen.say(f"stopped after {pl_module.samples_seen:,} samples; the same command goes on")
 
 
 class PlainFile(TorchCheckpointIO):

@@ -6,6 +6,7 @@ from training.callbacks.evaluations import Evaluations
 from training.callbacks.failures import Failures
 from training.callbacks.guard import GradientGuard
 from training.callbacks.held_out import HeldOutLoss
+from training.callbacks.interrupt import Interrupt
 from training.callbacks.numbers import Numbers
 from training.callbacks.snapshots import Snapshots
 from training.callbacks.videos import Videos
@@ -24,8 +25,9 @@ class Watchers:
             run.folder / "skipped_steps.json", screen, watch.max_skipped_steps, watch.max_gradient_ratio
         )
         self.held_out = HeldOutLoss(total, watch.held_out_every, data, screen)
-        clock = Clock()
+        self.interrupt, clock = Interrupt(screen), Clock()
         self.in_order = [
+            self.interrupt,
             self.guard,
             Numbers(
                 total, watch.numbers_every, screen, f"stage {run.stage}", self.guard, clock, data, watch.peak_tflops

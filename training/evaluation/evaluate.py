@@ -12,9 +12,9 @@ import torch
 from training.captions import Wanted
 from training.config import build_stage
 from training.evaluation.page import write_page
-from training.evaluation.references import NO_WINDOWS, Reference, write_references
+from training.evaluation.references import Reference, write_references
 from training.evaluation.settings import SECTION, EvaluationSettings
-from training.evaluation.tables import METRICS, VIDEOS, figure_rows, in_words, write_rows
+from training.evaluation.tables import METRICS, METRICS_FILE, VIDEOS, VIDEOS_FILE, figure_rows, in_words, write_rows
 from training.generate import Sampling, named, sample
 from training.metrics.evaluation import Evaluation
 from training.metrics.metric import Videos
@@ -22,7 +22,6 @@ from training.pictures import CRF, read_mp4
 from training.run import Run
 from training.samples import SampleFolder
 
-METRICS_FILE, VIDEOS_FILE = "metrics.parquet", "videos.parquet"
 SAVED = f"sampled and real videos as H.264 at crf {CRF} of that size"
 
 
@@ -79,11 +78,10 @@ def evaluate(
 
 def _prepare(run: Run, folder: Path, arguments: list[str]) -> Prepared:
     """Builds the stage for its data and settings alone; it is gone before another one is built to sample from."""
-    stage = build_stage([run.config], [*arguments, NO_WINDOWS])
+    stage = build_stage([run.config], arguments)
     settings = stage.evaluation
     if not settings.metrics:
         raise ValueError(f"no metrics: name some as `{SECTION}.metrics` in the recipe's base.yaml")
-    stage.open()
     references = write_references(stage, folder / "references", settings.num_videos)
     device = stage.trainer(logger=False).strategy.root_device
     return Prepared(settings, references, stage.data.sampling_fps, device)

@@ -33,6 +33,8 @@ class EvaluationSettings:
                 raise ValueError(f"{SECTION}.{name} is at least 1, not {getattr(self, name)}")
         if self.every < 0:
             raise ValueError(f"{SECTION}.every is a number of samples, at least 0, not {self.every}")
+        if self.every and not self.metrics:
+            raise ValueError(f"{SECTION}.every is {self.every}, but {SECTION}.metrics names nothing to measure")
         names = [metric.name for metric in self.metrics]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"several metrics are called {', '.join(twice)}: give each a `name` of its own")

@@ -11,6 +11,7 @@ from shards.schema import conform, field, from_rows
 from shards.store import parquet_file, write_table
 from training.metrics.metric import Figure
 
+METRICS_FILE, VIDEOS_FILE = "metrics.parquet", "videos.parquet"
 METRICS = pa.schema(
     [
         field("stage", pa.string(), "that was evaluated"),

@@ -64,7 +64,7 @@ class TextToVideo(Form):
         settings += [f"motion_bucket_id={each.sampling:g}" for each in told if each.source == MOTION]
         caption = next(iter(stage.watch.captions), "a dog runs on the beach")
         loaded = f'DiffusionPipeline.from_pretrained("{folder}", custom_pipeline="{folder}", trust_remote_code=True)'
-        return f'{loaded}("{caption}")  # {", ".join(settings)}'
+        return f"{loaded}({caption!r})  # {', '.join(settings)}"
 
 
 def sampling_settings(stage: Stage) -> dict[str, Any]:

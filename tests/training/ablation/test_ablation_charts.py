@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from training.ablation.charts import ROW_PX, WIDTH_PX, Panel, Point, intervals
+from training.ablation.charts import ROW_PX, WIDTH_PX, Panel, Point, intervals, side_by_side
 
 POINTS = [
     Point("raw", 0.0, None, None, None),
@@ -61,3 +61,13 @@ def test_names_and_title_are_texts_whatever_they_hold():
 
 def test_the_same_points_make_the_same_bytes():
     assert intervals(Panel("m", POINTS)) == intervals(Panel("m", POINTS)) != intervals(Panel("m", POINTS[::-1]))
+
+
+def test_an_arm_has_one_line_through_all_plots_side_by_side():
+    first = Panel("loss", [Point(arm, 0.0, None, None, None) for arm in ("full", "text", "motion")])
+    second = Panel("Elo", [Point(arm, 1.0, None, None, None) for arm in ("motion", "new", "full")])
+    svg = ElementTree.fromstring(side_by_side([first, second]))
+    groups = [each for each in svg.iter() if "layer_2_marks" in each.get("class", "")]
+    rows = [[float(re.findall(r"[-\d.]+", mark.attrib["transform"])[1]) for mark in group] for group in groups]
+    assert rows[0] == pytest.approx([(row + 0.5) * ROW_PX for row in (0, 1, 2)])
+    assert rows[1] == pytest.approx([(row + 0.5) * ROW_PX for row in (2, 3, 0)])

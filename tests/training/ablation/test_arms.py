@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from training.ablation.arms import Arm, find_arms
+from training.ablation.arms import Arm, find_arms, without_twins
 
 
 def put(corpus, clips=6, **arms):
@@ -74,3 +74,11 @@ def test_a_record_that_cannot_be_read_is_told_with_its_file(tmp_path, text):
         (tmp_path / "rules.json").write_text(text)
     with pytest.raises(ValueError, match=r"rules\.json cannot be read \(.*\): write the subsets anew, make sweep"):
         _ = Arm("raw", tmp_path).record
+
+
+def test_subsets_that_keep_the_same_clips_are_one_arm(tmp_path):
+    kept = {"sweep_raw": "r", "sweep_full": "f", "sweep_a_top_12_5": "a", "sweep_a_top_25": "a", "sweep_b_top_50": "r"}
+    put(tmp_path, **{name: {"kept_hash": each} for name, each in kept.items()}, sweep_old={}, sweep_older={})
+    arms, twins = without_twins(find_arms(tmp_path))
+    assert [arm.name for arm in arms] == ["raw", "full", "a_top_12_5", "old", "older"]
+    assert twins == {"a_top_25": "a_top_12_5", "b_top_50": "raw"}

@@ -89,6 +89,17 @@ def test_votes_on_other_weights_are_of_another_match(out):
     assert counted(table_of([replace(vote(match), second_sha256="of a training before")]))[match.key] == 0
 
 
+def test_votes_on_other_weights_do_not_hold_their_arms_back(out):
+    matches = find_matches(find_trials(out))
+    first = matches[0]
+    old = [replace(vote(first), first_sha256="of a training before")] * 40
+    queue, given = Queue(matches, 0), list(old)
+    for _ in matches:
+        given.append(vote(queue.next(table_of(given))))
+    assert {(*each.round, *each.sides) for each in given[40:]} == {match.key for match in matches}
+    assert queue.counted(table_of(given)).total() == len(matches)
+
+
 def test_the_order_is_a_matter_of_the_seed(out):
     matches = find_matches(find_trials(out))
     orders = [[match.key for match in Queue(order, seed).matches] for order, seed in

@@ -4,15 +4,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from clipset import gray_clip, picture, put_set
+from clipset import gray_clip, overwrite, picture, put_set
 from PIL import Image
 
+from shards.reader import ShardSet
 from shards.store import write_json
 from shards.video import open_video
 from training.bucket import Bucket
 from training.conditioning import Conditioning
 from training.data import StageData
-from training.evaluation.references import real_videos, write_references
+from training.evaluation.real_videos import RealVideos
+from training.evaluation.references import write_references
 from training.given import Given
 from training.pictures import read_mp4
 
@@ -28,8 +30,10 @@ def stage(folder, clips, given=None, **data):
     return SimpleNamespace(data=StageData(str(folder), **told), model=model)
 
 
-def seen(stage, number=9):
-    return list(real_videos(stage.data, stage.model.conditioning, number))
+def seen(stage):
+    """Key, caption and frames of all."""
+    videos = RealVideos(stage.data, stage.model.conditioning, 9)
+    return [(each.key, each.caption, each.frames) for each in videos.read(range(len(videos)))]
 
 
 def test_the_first_samples_are_written_as_the_stage_sees_them(tmp_path):
@@ -76,3 +80,14 @@ def test_where_nothing_fits_the_way_out_is_told(tmp_path, clips):
     with pytest.raises(ValueError, match=r"pretrain holds out no sample .* larger pack\.val_share"):
         write_references(stage(tmp_path / "shards", clips, buckets=buckets), tmp_path / "out", 4)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_sample_that_cannot_be_read_is_left_out_and_keeps_its_number(tmp_path):
+    made = stage(tmp_path / "shards", [gray_clip(number) for number in range(3)])
+    overwrite(ShardSet(tmp_path / "shards" / "pretrain" / "val"), 1, b"no video" * 100)
+    videos = RealVideos(made.data, made.model.conditioning, 3)
+    assert len(videos) == 3 and [each.number for each in videos.read(range(3))] == [0, 2]
+    for broken in (0, 2):
+        overwrite(ShardSet(tmp_path / "shards" / "pretrain" / "val"), broken, b"no video" * 100)
+    with pytest.raises(ValueError, match="none of the 3 held-out samples"):
+        write_references(made, tmp_path / "out", 3)
