@@ -1,5 +1,6 @@
 """A text-to-video stage as components of diffusers and transformers, with a pipeline of ours that needs only those."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -64,7 +65,7 @@ class TextToVideo(Form):
         settings += [f"motion_bucket_id={each.sampling:g}" for each in told if each.source == MOTION]
         caption = next(iter(stage.watch.captions), "a dog runs on the beach")
         loaded = f'DiffusionPipeline.from_pretrained("{folder}", custom_pipeline="{folder}", trust_remote_code=True)'
-        return f"{loaded}({caption!r})  # {', '.join(settings)}"
+        return f"{loaded}({json.dumps(caption, ensure_ascii=False)})  # {', '.join(settings)}"
 
 
 def sampling_settings(stage: Stage) -> dict[str, Any]:
