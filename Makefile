@@ -34,8 +34,8 @@ check: $(READY)  ## format and lint check, types, the rules of the house
 	@$(VENV)/bin/pyright --pythonpath $(RUN)
 	@$(RUN) -m pytest tests/test_house.py
 
-test: $(READY)  ## run the tests; SLOW=1 runs the slow ones too
-	@$(RUN) -m pytest --durations=10 $(if $(SLOW),,-m "not slow") $(ARGS)
+test: $(READY)  ## run the tests, WORKERS=2 files at a time; SLOW=1 runs the slow ones too [ARGS=]
+	@$(RUN) -m pytest --numprocesses $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder --durations=10 $(if $(SLOW),,-m "not slow") $(ARGS)
 
 curate: $(READY)  ## curate the demo corpus, or VIDEOS=<folder|glob|table> OUT=<folder> [CONFIG= JOB= LIMIT= FORCE= RETRY= ARGS=]
 	@$(RUN) -m curation run $(if $(VIDEOS),--videos '$(VIDEOS)') $(if $(OUT),--out '$(OUT)') $(if $(CONFIG),--config '$(CONFIG)') \
