@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from demo_corpus import curate_demo, read, render_corpus_once
 
+from benchmarks.scores import auc, demo_figures, is_ok
 from curation.demo.config import DemoConfig
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -75,12 +76,6 @@ def test_planted_duplicates_are_found_and_no_others(footage, clips):
     assert len(found & planted) >= 0.95 * len(planted) and len(found - planted) <= 0.02 * len(found)
 
 
-def auc(lower: list[float], higher: list[float]) -> float:
-    """Chance that a value of the second list lies above one of the first."""
-    low, high = np.array(lower)[:, None], np.array(higher)[None, :]
-    return float((low < high).mean() + 0.5 * (low == high).mean())
-
-
 @pytest.mark.parametrize(
     ("fault", "column", "floor"),
     [
@@ -95,6 +90,11 @@ def test_a_planted_fault_is_at_the_bottom_of_its_score(clips, fault, column, flo
     clean = [c[column] for c in clips if not c["faults"] and c[column] is not None]
     assert len(faulty) >= 2 and len(clean) >= 20
     assert auc(faulty, clean) >= floor
+
+
+def test_all_planted_faults_are_found(footage, curated):
+    figures = demo_figures(footage, curated)
+    assert is_ok(figures), figures
 
 
 def test_rules_reject_what_they_are_aimed_at_and_keep_the_rest(clips):

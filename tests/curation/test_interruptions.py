@@ -38,10 +38,21 @@ def wait_for_more(process: subprocess.Popen, out: Path, files: str) -> None:
         time.sleep(0.02)
 
 
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory) -> Path:
+    return render_corpus_once(tmp_path_factory, DemoConfig(seed=5, num_videos=8, scenes_per_video=4, workers=2))
+
+
+@pytest.fixture(scope="module")
+def whole(footage, tmp_path_factory) -> dict[str, bytes]:
+    """What an unbroken run writes."""
+    out = tmp_path_factory.mktemp("whole")
+    assert curate_demo(footage, out, *SMALL) == 0
+    return content(out)
+
+
 @pytest.mark.parametrize("engine", ["local", "ray"])
-def test_killed_runs_end_as_an_unbroken_one(tmp_path_factory, tmp_path, engine):
-    footage = render_corpus_once(tmp_path_factory, DemoConfig(seed=5, num_videos=8, scenes_per_video=4, workers=2))
-    assert curate_demo(footage, tmp_path / "whole", *SMALL) == 0
+def test_killed_runs_end_as_an_unbroken_one(footage, whole, tmp_path, engine):
     out = tmp_path / "broken"
     for files in KILLED_AFTER:
         process = start(footage, out, engine)
@@ -50,5 +61,5 @@ def test_killed_runs_end_as_an_unbroken_one(tmp_path_factory, tmp_path, engine):
         assert process.wait() == -signal.SIGKILL, f"it ended before one more of {files} was seen"
         assert not (out / LAST).exists(), "it had no work left"
     assert curate_demo(footage, out, *SMALL) == 0
-    whole, broken = content(tmp_path / "whole"), content(out)
+    broken = content(out)
     assert sorted(whole) == sorted(broken) and [name for name in whole if whole[name] != broken[name]] == []

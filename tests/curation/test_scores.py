@@ -1,14 +1,13 @@
-"""Floors of what scores find, on a demo corpus of its own and on real footage; see `benchmarks/scores.py`."""
+"""The figures of what scores find (`benchmarks/scores.py`), and their floors on real footage; for the demo's see
+test_accuracy.py."""
 
 import json
 
 import pytest
-from demo_corpus import render_corpus_once
 
-from benchmarks.scores import auc, demo_figures, duplicates, is_ok, media_figures, run_jobs, spearman
-from curation.demo.config import DemoConfig
+from benchmarks.scores import auc, duplicates, is_ok, media_figures, run_jobs, spearman
 
-DEMO, DEFAULT = "configs/curate/demo.yaml", "configs/curate/default.yaml"
+DEFAULT = "configs/curate/default.yaml"
 
 
 def test_auc_is_the_chance_to_lie_above():
@@ -35,16 +34,6 @@ def test_pairs_too_short_for_clips_are_not_asked_for(tmp_path):
     files = [{"path": f"b/{k}.mp4", "truth": truth} for k, truth in enumerate(truths)]
     (tmp_path / "manifest.json").write_text(json.dumps({"files": files}))
     assert list(duplicates(tmp_path)) == [("0.mp4", "one.mp4")]
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-def test_planted_faults_are_found(tmp_path_factory):
-    footage = render_corpus_once(tmp_path_factory, DemoConfig(seed=7, num_videos=24, workers=2))
-    out = tmp_path_factory.mktemp("scored")
-    run_jobs(DEMO, footage / "videos", out, "--captions", str(footage / "captions.parquet"), "--engine", "local")
-    figures = demo_figures(footage, out)
-    assert is_ok(figures), figures
 
 
 @pytest.mark.slow
