@@ -32,6 +32,7 @@ from curation.selectable import declared
 from curation.split import SplitTask
 from curation.tables import Corpus
 from curation.thresholds import read_thresholds
+from curation.trial import render_trial
 from curation.unique import unique_videos
 from shards.store import remove_temporaries
 
@@ -223,7 +224,8 @@ class Curation:
         self.check_filter()
         for name, judged in filter.judge_sets(self.corpus, self.config, write).items():
             line = f"filter {name}: {_words(judged.summary.counts())}"
-            self.screen.say(render_costs(name, judged.rule_set.rules, judged.summary) if in_full else line)
+            in_words = render_costs(name, judged.rule_set.rules, judged.summary) if in_full else line
+            self.screen.say(in_words if write else render_trial(judged))
 
     def check_filter(self) -> None:
         """Sees that rules find the tables of all jobs before.

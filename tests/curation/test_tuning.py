@@ -50,6 +50,25 @@ def test_a_dry_run_says_what_would_come_out_and_writes_nothing(corpus, capsys):
     assert files(corpus) == before
 
 
+def test_a_dry_run_says_what_would_change_of_the_verdicts_that_stand(corpus, capsys):
+    assert run(corpus, "filter") == 0  # motion is 0 to 7, each clip lasts two seconds
+    capsys.readouterr()
+    assert run(corpus, "filter", "--set", "hq.motion.min=5", "--dry-run") == 0
+    *told, last = capsys.readouterr().out.splitlines()
+    assert told[-1] == "  against the verdicts that stand: 0 (0.0 s) more kept, 2 (4.0 s) more rejected"
+    assert last == "filter low: nothing would change, 4 clips are kept"
+    assert run(corpus, "filter", "--set", "hq.motion.min=2", "--dry-run") == 0
+    assert "stand: 1 (2.0 s) more kept, 0 (0.0 s) more rejected" in capsys.readouterr().out
+
+
+def test_no_difference_is_told_to_verdicts_of_other_parts(corpus, capsys):
+    assert run(corpus, "filter") == 0
+    put_scores(corpus, 1, "motion", put_clips(corpus, 1, 2), motion=[1.0, 9.0])
+    dedup.run(corpus)
+    assert run(corpus, "filter", "--set", "hq.motion.min=5", "--dry-run") == 0
+    assert "stand" not in capsys.readouterr().out
+
+
 def test_without_it_the_rules_are_applied_and_remembered(corpus):
     assert run(corpus, "filter", "--set", "hq.motion.min=6") == 0
     assert kept(corpus) == [False] * 6 + [True] * 2

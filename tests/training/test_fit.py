@@ -13,7 +13,6 @@ from tiny_recipe import FAMILIES, TinyRecipe
 from shards.reader import ShardSet
 from shards.store import write_json
 from training.__main__ import main
-from training.callbacks.checkpoints import Checkpoints
 from training.config import build_stage
 from training.recipe import Recipe
 from training.run import Run
@@ -96,22 +95,13 @@ def test_a_finished_stage_is_not_repeated_and_force_moves_it_aside(tiny, capsys)
 
 
 @pytest.mark.parametrize("accumulate", ["1", "2"])
-def test_a_broken_run_goes_on_to_the_same_weights(tiny, tmp_path, monkeypatch, accumulate):
+def test_a_broken_run_goes_on_to_the_same_weights(tiny, tmp_path, break_at, accumulate):
     arguments = ("--trainer.accumulate_grad_batches", accumulate)
     assert main(tiny.train("1", *arguments)) == 0
     whole = {kind: weights(tiny, "1", kind) for kind in ("raw", "ema")}
     history = Run(tiny.runs / "1").record
     tiny.runs = tmp_path / "broken"
-    save = Checkpoints.on_train_batch_end
-
-    def save_and_break(self, trainer, module, *rest):
-        save(self, trainer, module, *rest)
-        if module.samples_seen in breaks:
-            breaks.remove(module.samples_seen)
-            raise RuntimeError("the power went out")
-
-    breaks = [4, 12, 16]  # the last one between the last checkpoint and the hand-over
-    monkeypatch.setattr(Checkpoints, "on_train_batch_end", save_and_break)
+    break_at(4, 12, 16)  # the last one between the last checkpoint and the hand-over
     assert [main(tiny.train("1", *arguments)) for _ in range(4)] == [1, 1, 1, 0]
     assert {kind: weights(tiny, "1", kind) for kind in ("raw", "ema")} == whole
     assert Run(tiny.runs / "1").record == history

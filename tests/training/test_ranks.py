@@ -10,7 +10,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tiny_recipe import TinyRecipe
 
 from training.__main__ import main
-from training.callbacks.checkpoints import Checkpoints
 from training.run import Run
 
 ACCUMULATED = ("--trainer.accumulate_grad_batches", "2")
@@ -23,23 +22,15 @@ def losses(tiny):
 
 
 @pytest.mark.slow
-def test_a_run_that_goes_on_with_two_ranks_in_place_of_one_sees_the_same(tmp_path, monkeypatch):
+def test_a_run_that_goes_on_with_two_ranks_in_place_of_one_sees_the_same(tmp_path, break_at):
     """Two batches a step, by one rank after the other or by two ranks at once: the same samples, the same step."""
     tiny = TinyRecipe(tmp_path)
     tiny.pack()
     rate = ("--model.optimizer.learning_rate", "1e-5")  # gray frames make gradients that rounding changes much
     assert main(tiny.train("1", *rate, *ACCUMULATED)) == 0
     whole, weights, tiny.runs = losses(tiny), load_file(tiny.runs / "1" / "raw.safetensors"), tmp_path / "broken"
-    save = Checkpoints.on_train_batch_end
-
-    def save_and_break(self, trainer, module, *rest):
-        save(self, trainer, module, *rest)
-        if module.samples_seen == 8:
-            raise RuntimeError("the power went out")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(Checkpoints, "on_train_batch_end", save_and_break)
-        assert main(tiny.train("1", *rate, *ACCUMULATED)) == 1
+    break_at(8)
+    assert main(tiny.train("1", *rate, *ACCUMULATED)) == 1
     command = [sys.executable, "-m", "training", *tiny.train("1", *rate, *TWO_RANKS)]
     run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert run.returncode == 0, run.stdout

@@ -10,7 +10,6 @@ from safetensors.numpy import load_file
 from tiny_recipe import TinyRecipe
 
 from training.__main__ import main
-from training.callbacks.checkpoints import Checkpoints
 from training.run import Run
 
 CAREFUL = ("--model.optimizer.learning_rate", "1e-5")  # gray frames make gradients that rounding changes much
@@ -31,23 +30,8 @@ def bits(tiny, kind="raw"):
     return (tiny.runs / "1" / f"{kind}.safetensors").read_bytes()
 
 
-def broken_at(monkeypatch, samples, also=lambda: None):
-    """Ends the process, as it were, after so many samples; then lets the next one through."""
-    save = Checkpoints.on_train_batch_end
-
-    def save_and_break(self, trainer, module, *rest):
-        save(self, trainer, module, *rest)
-        if module.samples_seen == samples and not broken:
-            broken.append(samples)
-            also()
-            raise RuntimeError("the power went out")
-
-    broken = []
-    monkeypatch.setattr(Checkpoints, "on_train_batch_end", save_and_break)
-
-
 @pytest.mark.slow
-def test_bf16_stays_near_float32_with_a_float32_average_and_resumes_exactly(tiny, tmp_path, monkeypatch):
+def test_bf16_stays_near_float32_with_a_float32_average_and_resumes_exactly(tiny, tmp_path, break_at):
     assert main(tiny.train("1", *CAREFUL)) == 0
     wide, tiny.runs = weights(tiny), tmp_path / "bf16"
     half = (*CAREFUL, "--trainer.precision", "bf16-mixed")
@@ -57,7 +41,7 @@ def test_bf16_stays_near_float32_with_a_float32_average_and_resumes_exactly(tiny
     assert any(not np.array_equal(narrow[name], wide[name]) for name in wide)
     assert {value.dtype for value in weights(tiny, "ema").values()} == {np.dtype("float32")}
     tiny.runs = tmp_path / "broken"
-    broken_at(monkeypatch, 8)
+    break_at(8)
     assert [main(tiny.train("1", *half)) for _ in range(2)] == [1, 0]
     assert {kind: bits(tiny, kind) for kind in ("raw", "ema")} == whole
 
@@ -104,9 +88,7 @@ def test_further_averages_are_written_sampled_and_put_together(tiny, capsys):
     assert main([*make, "0.15"]) == 1 and main([*make, "0.4"]) == 1
 
 
-def test_as_many_checkpoints_stay_as_were_asked_for_and_a_damaged_one_is_passed_over(
-    tiny, tmp_path, monkeypatch, capsys
-):
+def test_as_many_checkpoints_stay_as_were_asked_for_and_a_damaged_one_is_passed_over(tiny, tmp_path, break_at, capsys):
     assert main(tiny.train("1")) == 0
     whole, tiny.runs = bits(tiny), tmp_path / "broken"
     run = Run(tiny.runs / "1")
@@ -118,7 +100,7 @@ def test_as_many_checkpoints_stay_as_were_asked_for_and_a_damaged_one_is_passed_
             file.seek(-1, os.SEEK_CUR)
             file.write(bytes([byte ^ 1]))
 
-    broken_at(monkeypatch, 10, damage)
+    break_at(10, also=damage)
     three = ("--watch.keep_checkpoints", "3")
     assert main(tiny.train("1", *three)) == 1
     assert [path.name for path in run.checkpoints] == ["last.ckpt", "last-1.ckpt", "last-2.ckpt"]
@@ -163,12 +145,12 @@ def test_a_full_disk_at_the_very_end_costs_no_step(tiny, monkeypatch, capsys):
     assert bits(tiny) == whole
 
 
-def test_a_checkpoint_of_more_ranks_counts_its_batches_otherwise(tiny, tmp_path, monkeypatch):
+def test_a_checkpoint_of_more_ranks_counts_its_batches_otherwise(tiny, tmp_path, break_at):
     """Two ranks take a batch each a step where one takes two; going on with one must not begin amid a step."""
     accumulated = ("--trainer.accumulate_grad_batches", "2")
     assert main(tiny.train("1", *accumulated)) == 0
     whole, tiny.runs = bits(tiny), tmp_path / "broken"
-    broken_at(monkeypatch, 4)
+    break_at(4)
     assert main(tiny.train("1", *accumulated)) == 1
     checkpoint = torch.load(Run(tiny.runs / "1").checkpoint)
     progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]

@@ -11,7 +11,6 @@ from test_image_to_video import GivenRecipe
 from tiny_recipe import TinyRecipe
 
 from training.__main__ import main
-from training.callbacks.checkpoints import Checkpoints
 from training.callbacks.csv_log import read_log
 from training.config import build_stage
 from training.evaluation.real_videos import RealVideos
@@ -82,18 +81,11 @@ def test_figures_are_of_the_averaged_weights_and_the_seeds_of_an_evaluation(tmp_
     assert logged == pytest.approx({row["samples"]: row["value"] for row in rows if row["name"] == FLICKER})
 
 
-def test_a_run_that_goes_on_keeps_the_figures_of_before(tmp_path, monkeypatch):
-    tiny, save = tiny_with(tmp_path, every=4), Checkpoints.on_train_batch_end
+def test_a_run_that_goes_on_keeps_the_figures_of_before(tmp_path, break_at):
+    tiny = tiny_with(tmp_path, every=4)
     assert main(tiny.train("1")) == 0
-
-    def save_and_break(self, trainer, module, *rest):
-        save(self, trainer, module, *rest)
-        if module.samples_seen == 4:
-            raise RuntimeError("the power went out")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(Checkpoints, "on_train_batch_end", save_and_break)
-        assert main(tiny.train("2")) == 1
+    break_at(4)
+    assert main(tiny.train("2")) == 1
     before = rows_of(tiny)
     assert main(tiny.train("2")) == 0
     assert rows_of(tiny)[:2] == before and [row["samples"] for row in rows_of(tiny)] == [4, 4, 8, 8]
