@@ -13,7 +13,7 @@ FAMILIES = {
     "svd": {
         "class_path": "training.denoisers.svd_unet.SvdUnet",
         "init_args": {
-            "block_out_channels": [32, 32],
+            "block_out_channels": [64, 64],  # of 32 each group of the norms is one channel, and magnifies rounding
             "layers_per_block": 1,
             "num_attention_heads": 2,
             "cross_attention_dim": 64,

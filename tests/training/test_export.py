@@ -36,8 +36,7 @@ class Exported(GivenRecipe):
         two["model"]["sampler"] = {"num_steps": 5, "sigma_max": 20}
         for name in "12":
             stage = two if name == "2" else yaml_of(self, name)
-            # with 32 channels every group of the norms is one channel, which hides all that is added to a whole channel
-            stage["model"]["denoiser"]["init_args"] |= {"num_micro": 3, "block_out_channels": [64, 64]}
+            stage["model"]["denoiser"]["init_args"] |= {"num_micro": 3}
             self.write(name, stage)
         one = yaml_of(self, "1")
         one["model"]["conditioning"] = {"micro": [{"source": "fps"}, {"source": "zero"}, {"source": "zero"}]}

@@ -39,7 +39,7 @@ class Captioned(TinyRecipe):
             {"source": "zero"},
             {"source": "scores.motion", "sampling": 0.5, "scale": 100, "offset": 0.1},
         ]
-        sizes = {"cross_attention_dim": 128, "num_micro": 4, "block_out_channels": [64, 64]}  # see test_export
+        sizes = {"cross_attention_dim": 128, "num_micro": 4}
         model = {"denoiser": {"init_args": sizes}, "text": {"init_args": {"projected": True}}}
         model |= {"conditioning": {"micro": numbers}, "sampler": {"num_steps": 5, "sigma_max": 20}}
         model |= {"guidance": {"class_path": "training.guidance.LinearGuidance", "init_args": {"last": 3.0}}}

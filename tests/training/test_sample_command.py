@@ -60,10 +60,9 @@ def test_a_line_gives_the_same_video_whatever_the_list_and_the_batch(tiny, tmp_p
     assert main(tiny.sample("a cat", "--seed", "3", "--out", str(tmp_path / "one"))) == 0
     assert (tmp_path / "one" / "a-cat-3.mp4").read_bytes() == whole["a-cat-3.mp4"]
     sample_list(tiny, tmp_path / "long.txt", tmp_path / "batches", "--batch", "3")
-    waves = sheet(tmp_path / "whole", "waves-4.mp4")
-    for name in set(whole) - {"waves-4.mp4"}:  # sums of other shapes round otherwise, and the network magnifies that
-        one, many = sheet(tmp_path / "whole", name), sheet(tmp_path / "batches", name)
-        assert np.abs(one - many).mean() < np.abs(one - waves).mean() / 20
+    for name in whole:  # sums of other shapes round otherwise
+        difference = np.abs(sheet(tmp_path / "whole", name) - sheet(tmp_path / "batches", name))
+        assert difference.max() <= 1 and (difference > 0).mean() < 0.05
     assert len(pq.read_table(tmp_path / "batches" / "samples.parquet")) == 4
 
 

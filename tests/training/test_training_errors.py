@@ -131,7 +131,7 @@ def test_a_stage_whose_predecessor_was_trained_anew(tiny, capsys):
 
 def test_weights_of_another_architecture(tiny, capsys):
     assert main(tiny.train("1")) == 0
-    other = tiny.train("2", "--model.denoiser.init_args.block_out_channels", "[64, 64]")
+    other = tiny.train("2", "--model.denoiser.init_args.block_out_channels", "[32, 32]")
     refused(tiny, capsys, other, "ema.safetensors does not hold the weights of this denoiser")
 
 
