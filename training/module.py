@@ -20,7 +20,7 @@ from training.guidance import Guidance, guided
 from training.image_encoder import ImageEncoder
 from training.inventory import select_trainable
 from training.objective import Objective
-from training.optimizer import Adam
+from training.optimizer import Adam, learning
 from training.sampler import Sampler
 from training.sharding import shard
 from training.stream import Batch
@@ -162,7 +162,7 @@ class StageModule(LightningModule):
         """Clips by the norm that was taken already, once a step, where there is one."""
         if self.gradient_norm is None or not gradient_clip_val or gradient_clip_algorithm == "value":
             return self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
-        torch.nn.utils.clip_grads_with_norm_(self.denoiser.parameters(), gradient_clip_val, self.gradient_norm)
+        torch.nn.utils.clip_grads_with_norm_(learning(optimizer), gradient_clip_val, self.gradient_norm)
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Notes when a batch has come, before it goes to the device: what was waited until then is for data."""

@@ -36,3 +36,8 @@ class Adam:
         if samples_seen >= self.warmup_samples:
             return self.learning_rate
         return self.learning_rate * (samples_seen + 1) / (self.warmup_samples + 1)
+
+
+def learning(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+    """All weights of an optimizer; to walk through the modules for them at every step costs a fiftieth of it."""
+    return [weight for group in optimizer.param_groups for weight in group["params"]]

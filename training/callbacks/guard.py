@@ -11,6 +11,7 @@ from lightning.pytorch import Callback, Trainer
 
 from shards.store import write_json
 from training.module import StageModule
+from training.optimizer import learning
 from training.screen import Screen
 from training.stream import Batch
 
@@ -48,7 +49,7 @@ class GradientGuard(Callback):
         Raises:
             ValueError: too many steps were left out.
         """
-        gradients = [p.grad for p in pl_module.denoiser.parameters() if p.grad is not None]
+        gradients = [weight.grad for weight in learning(optimizer) if weight.grad is not None]
         pl_module.gradient_norm = torch.nn.utils.get_total_norm(gradients)
         self.norm = float(pl_module.gradient_norm)
         pl_module.skips_step = not self._is_fine()
