@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from curation.scorer import Frames
 from curation.tables import readable
+from shards.parquet_options import parquet_options
 from shards.places import Place
 from shards.schema import PROXIES, from_rows
 from shards.store import atomic_path, parquet_file
@@ -23,7 +24,7 @@ ROWS_PER_GROUP = 64
 def proxy_writer(path: Path) -> Iterator[Callable[[dict], None]]:
     """Gives a function that takes one row of `proxies` at a time; the file appears whole when the block ends."""
     rows: list[dict] = []
-    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, PROXIES, compression="zstd") as writer:
+    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, PROXIES, **parquet_options(PROXIES)) as writer:
 
         def flush() -> None:
             if rows:
@@ -41,7 +42,7 @@ def proxy_writer(path: Path) -> Iterator[Callable[[dict], None]]:
 
 def merge_proxies(parts: Sequence[Path], target: Place) -> None:
     """One file of all rows, in the order given, without holding more than one group of rows."""
-    with atomic_path(target) as temporary, pq.ParquetWriter(temporary, PROXIES, compression="zstd") as writer:
+    with atomic_path(target) as temporary, pq.ParquetWriter(temporary, PROXIES, **parquet_options(PROXIES)) as writer:
         for part in parts:
             with pq.ParquetFile(part) as source:
                 for group in range(source.num_row_groups):

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from curation.force import tables_of_outcome
 from curation.guard import move_aside
 from curation.tables import Corpus
+from shards.parquet_options import parquet_options
 from shards.places import Place
 from shards.schema import CLIPS, PROXIES, VIDEOS
 from shards.store import TEMPORARY_SUFFIX, atomic_path, parquet_file, remove_folder
@@ -98,7 +99,7 @@ def _merge_proxies(old: Place, fresh: Place, retried: frozenset[str], order: lis
         groups = [(video_id, olds, group) for video_id, group in _groups(olds) if video_id not in retried]
         groups += [(video_id, news, group) for video_id, group in _groups(news)]
         groups.sort(key=lambda item: order.index(item[0]))
-        with atomic_path(old) as temporary, pq.ParquetWriter(temporary, PROXIES, compression="zstd") as writer:
+        with atomic_path(old) as temporary, pq.ParquetWriter(temporary, PROXIES, **parquet_options(PROXIES)) as writer:
             for _, source, group in groups:
                 writer.write_table(source.read_row_group(group))
 

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shards.parquet_options import parquet_options
 from shards.places import Place
-from shards.store import PARQUET_OPTIONS, atomic_path
+from shards.store import atomic_path
 
 GROUP_ROWS = 100_000
 
@@ -20,7 +21,7 @@ Answer = TypeVar("Answer")
 
 def write_streamed(path: Place, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
     """Writes one Parquet file of many small tables, whole or not at all; parts are smaller than a good row group."""
-    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema, **PARQUET_OPTIONS) as writer:
+    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema, **parquet_options(schema)) as writer:
         for rows in _in_groups(table.cast(schema) for table in tables):
             writer.write_table(rows, row_group_size=len(rows))
 

@@ -39,7 +39,7 @@ def against_standing(judged: Judged) -> Change | None:
     parts = judged.columns.parts()
     if not (corpus.folder(table) / RECORD).exists() or corpus.parts(table) != parts:
         return None
-    now, start = ~judged.bits.any(axis=1), 0
+    now, start = np.asarray(~judged.bits.any(axis=1)), 0
     clips, seconds = np.zeros(2, np.int64), np.zeros(2)  # kept again, lost
     for part, size in zip(parts, judged.part_sizes, strict=True):
         stood = pc.equal(pc.list_value_length(corpus.read(table, part, ["rejected_by"])["rejected_by"]), 0).to_numpy()

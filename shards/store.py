@@ -13,11 +13,10 @@ from typing import cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shards.parquet_options import parquet_options
 from shards.places import AddressedFile, Place, reaching
 from shards.schema import conform
 from shards.scratch import TEMPORARY_SUFFIX, process_folder
-
-PARQUET_OPTIONS = {"compression": "zstd", "write_statistics": True, "store_schema": True}
 
 
 @contextmanager
@@ -135,7 +134,7 @@ def num_rows(path: Place) -> int:
 def write_table(path: Place, table: pa.Table, schema: pa.Schema) -> None:
     """Writes a Parquet file that conforms to the schema; equal tables give equal bytes."""
     with atomic_path(path) as temporary:
-        pq.write_table(conform(table, schema), temporary, **PARQUET_OPTIONS)
+        pq.write_table(conform(table, schema), temporary, **parquet_options(schema))
 
 
 def write_json(path: Place, value: object) -> None:

@@ -17,9 +17,10 @@ from curation.pictures.words import joined
 from curation.set_files import SetFiles
 from curation.sides import is_val
 from shards.manifest import SPLITS, shard_name
+from shards.parquet_options import parquet_options
 from shards.places import Place
 from shards.schema import PICTURE_FAILURES, from_rows
-from shards.store import PARQUET_OPTIONS, num_rows, parquet_file, scratch_folder, write_json, write_table
+from shards.store import num_rows, parquet_file, scratch_folder, write_json, write_table
 
 PARTS_AT_ONCE = 128  # files that are open side by side: a process may have few more than 200 on some systems
 
@@ -95,7 +96,7 @@ def _fewer(parts: list[Place], seed: int, scratch: Path) -> list[Place]:
     while len(left) > PARTS_AT_ONCE:
         first, left = left[:PARTS_AT_ONCE], left[PARTS_AT_ONCE:]
         path, merged = scratch / f"{len(left)}.parquet", _merged(first, seed)
-        with pq.ParquetWriter(path, FOUND, **PARQUET_OPTIONS) as writer:
+        with pq.ParquetWriter(path, FOUND, **parquet_options(FOUND)) as writer:
             while rows := list(islice(merged, 8 * ROWS_AT_ONCE)):
                 writer.write_table(from_rows(rows, FOUND))
         left.append(path)

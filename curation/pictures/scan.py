@@ -17,9 +17,10 @@ from curation.pictures.listing import Listing
 from curation.pictures.look import Seen, look_at
 from curation.set_files import SetFiles
 from curation.tables import part_name
+from shards.parquet_options import parquet_options
 from shards.places import Place, reaching
 from shards.schema import PICTURE_FAILURES, SAMPLE, conform, field, from_rows
-from shards.store import PARQUET_OPTIONS, atomic_path, num_rows, write_table
+from shards.store import atomic_path, num_rows, write_table
 
 OF_SAMPLE = ("video_id", "path", "captions", "scores", "width", "height")
 FOUND = pa.schema(
@@ -87,7 +88,7 @@ def _write_part(files: SetFiles, number: int, seed: int, looked: Iterator[tuple[
     write_table(files.failures(part), from_rows(failures, PICTURE_FAILURES), PICTURE_FAILURES)
     with atomic_path(files.plan(part)) as temporary:  # last, so that it tells that its failures stand too
         table = conform(from_rows(rows, FOUND), FOUND)
-        pq.write_table(table, temporary, row_group_size=8 * ROWS_AT_ONCE, **PARQUET_OPTIONS)
+        pq.write_table(table, temporary, row_group_size=8 * ROWS_AT_ONCE, **parquet_options(FOUND))
 
 
 def _row(position: int, entry: Entry, seen: Seen) -> dict:
