@@ -76,12 +76,14 @@ class Following:
             self._bars.update(self._task, completed=now[self._unit], told=self._words(now))
         elif time.monotonic() - self._said > LINE_EVERY_S:
             self._said = time.monotonic()
-            self._screen.say(f"{self._job}: {now[self._unit]:g} of {self._total} {self._unit}, {self._words(now)}")
+            begun = f"{self._job}: {now[self._unit]:g} of {self._total} {self._unit}"
+            self._screen.say(", ".join(filter(None, [begun, self._words(now)])))
 
     def end(self) -> None:
         """Says what came out and how long it took."""
         now, seconds = self._now(), time.monotonic() - self._started
-        self._screen.say(f"{self._job}: {now[self._unit]:g} {self._unit}, {self._words(now)}, {seconds:.0f} s")
+        done = f"{self._job}: {now[self._unit]:g} {self._unit}"
+        self._screen.say(", ".join(filter(None, [done, self._words(now), f"{seconds:.0f} s"])))
 
     def _now(self) -> Counter[str]:
         now = Counter(self._sums)

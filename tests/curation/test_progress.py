@@ -37,6 +37,14 @@ def test_plain_lines_come_now_and_then_and_the_last_one_sums_up(monkeypatch):
     assert re.fullmatch(last, lines[4]) and len(lines) == 5
 
 
+def test_before_anything_is_counted_a_line_ends_with_the_parts(monkeypatch):
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
+    mine, told = screen(False)
+    with mine.follow("pack", 2) as following:
+        following.going("p0", {})
+    assert told.getvalue().splitlines() == ["pack: 0 of 2 parts", "pack: 0 parts, 0 s"]
+
+
 def test_lines_do_not_come_too_often():
     mine, told = screen(False)
     with mine.follow("score", 100) as following:

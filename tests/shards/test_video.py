@@ -61,8 +61,9 @@ def test_rotation_flag_is_applied(tmp_path, turn):
 def test_what_is_no_video_is_refused_with_a_reason(tmp_path):
     (tmp_path / "empty.mp4").write_bytes(b"")
     (tmp_path / "text.mp4").write_text("<html>not found</html>")
-    for name in ("empty.mp4", "text.mp4", "missing.mp4"):
-        with pytest.raises(VideoError, match="cannot be opened"), open_video(str(tmp_path / name)):
+    told = {"empty": "the file is empty", "text": "Invalid data", "missing": "No such file"}
+    for name, why in told.items():
+        with pytest.raises(VideoError, match=f"cannot be opened: {why}"), open_video(str(tmp_path / f"{name}.mp4")):
             pass
 
 
