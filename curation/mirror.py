@@ -83,7 +83,7 @@ def _ids(file: pq.ParquetFile, source: pa.NativeFile) -> list[tuple]:
     for group in range(file.metadata.num_row_groups):
         chunk = file.metadata.row_group(group).column(place)
         assert chunk.path_in_schema == KEY
-        start = min(filter(None, (chunk.dictionary_page_offset, chunk.data_page_offset)))
+        start = min(filter(None, (chunk.dictionary_page_offset, chunk.data_page_offset)), default=0)  # 0: no rows
         stored = (chunk.num_values, chunk.physical_type, chunk.compression, chunk.encodings)
         found.append((*stored, source.read_at(chunk.total_compressed_size, start)))
     return found
