@@ -20,7 +20,7 @@ $(READY): requirements.lock requirements-uv.lock
 	@echo "Setting up $(VENV) (once) ..."
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
-	@$(VENV)/bin/uv pip install --quiet --python $(RUN) --require-hashes -r requirements.lock
+	@$(VENV)/bin/uv pip install --quiet --python $(RUN) --compile-bytecode --require-hashes -r requirements.lock
 	@touch $@
 
 fmt: $(READY)  ## format the code, rewrite the generated page docs/tables.md
