@@ -44,34 +44,42 @@ def kill_amid(process, run, chance):
     return was_running
 
 
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    tiny = TinyRecipe(tmp_path_factory.mktemp("kill"), samples_per_stage=80)
+    tiny.pack()
+    return tiny
+
+
+@pytest.fixture(scope="module")
+def whole(tiny):
+    """Weights and losses of a stage that nothing broke; neither workers nor checkpoints change them."""
+    assert begin(tiny, 0).wait() == 0
+    return ended(Run(tiny.runs / "2"))
+
+
+def ended(run):
+    weights = {kind: (run.folder / f"{kind}.safetensors").read_bytes() for kind in ("raw", "ema")}
+    return weights, (run.record or {})["held_out_loss"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_killed_stage_ends_with_the_same_bytes(tmp_path, workers):
-    tiny = TinyRecipe(tmp_path, samples_per_stage=80)
-    tiny.pack()
-    assert begin(tiny, workers).wait() == 0
-    whole = {kind: (tiny.runs / "2" / f"{kind}.safetensors").read_bytes() for kind in ("raw", "ema")}
-    history = (Run(tiny.runs / "2").record or {})["held_out_loss"]
-
+def test_a_killed_stage_ends_with_the_same_bytes(tiny, whole, tmp_path, workers):
     tiny.runs, chance = tmp_path / "killed", random.Random(workers)
     run = Run(tiny.runs / "2")
     kills = sum(kill_amid(begin(tiny, workers), run, chance) for _ in range(NUM_KILLS))
     process = begin(tiny, workers)
     assert process.wait() == 0
     assert kills >= 2, "the stage is too short to be killed: raise samples_per_stage"
-    assert {kind: (tiny.runs / "2" / f"{kind}.safetensors").read_bytes() for kind in ("raw", "ema")} == whole
-    assert (run.record or {})["held_out_loss"] == history
+    assert ended(run) == whole
     assert not list(run.folder.glob(".*")), "what a killed run left unfinished is removed"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("told", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_a_stage_that_is_told_to_end_saves_and_goes_on_from_there(tmp_path, told, status):
-    tiny = TinyRecipe(tmp_path, samples_per_stage=80)
-    tiny.pack()
-    rarely = ("--watch.checkpoint_every", "40")
-    assert begin(tiny, 0, *rarely).wait() == 0
-    whole, tiny.runs = (tiny.runs / "2" / "raw.safetensors").read_bytes(), tmp_path / "told"
+def test_a_stage_that_is_told_to_end_saves_and_goes_on_from_there(tiny, whole, tmp_path, told, status):
+    rarely, tiny.runs = ("--watch.checkpoint_every", "40"), tmp_path / "told"
     process, run = begin(tiny, 0, *rarely), Run(tiny.runs / "2")
     while not run.checkpoint.exists() and process.poll() is None:
         time.sleep(0.01)
@@ -80,4 +88,4 @@ def test_a_stage_that_is_told_to_end_saves_and_goes_on_from_there(tmp_path, told
     assert process.wait() == status and not run.is_finished
     assert 20 < torch.load(run.checkpoint)["global_step"] < 40, "it was told after step 20, and saved"
     assert begin(tiny, 0, *rarely).wait() == 0
-    assert (tiny.runs / "2" / "raw.safetensors").read_bytes() == whole
+    assert ended(run) == whole

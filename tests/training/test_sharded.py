@@ -8,7 +8,6 @@ import time
 
 import numpy as np
 import pytest
-import torch
 from safetensors.numpy import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny_recipe import TinyRecipe
@@ -21,16 +20,6 @@ ONE = ("--trainer.accumulate_grad_batches", "2")
 # Gray frames make gradients that rounding changes much, so the rate is low; one held-out sample leaves a rank without.
 SMALL = ("--model.optimizer.learning_rate", "1e-5", "--data.num_held_out", "1", "--model.ema_sigma_rel", "[0.1]")
 ENDED = ("raw", "ema", "ema-0.1")
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch):
-    """Ranks that Lightning starts have one thread, and other numbers of them round otherwise."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def run(tiny, stage, *arguments):

@@ -77,15 +77,6 @@ def transformers_config(model_cfg: dict):
     )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    # Two threads wait for each other on a busy machine, and the model is too small to gain from them.
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def clip():
     model, preprocess = load()

@@ -28,15 +28,6 @@ from curation.demo.video_net_model import (
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    # Two threads wait for each other on a busy machine, and the model is too small to gain from them.
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def clips() -> Clips:
     each = [clip_of(Stream.TEST, index, NUM_FRAMES) for index in range(48)]

@@ -17,13 +17,8 @@ TINY = SIZES | {"time_embed_dim": 32, "text_embed_dim": 16}
 
 
 @pytest.fixture(autouse=True)
-def one_seed_and_thread():
-    """Threads that spin for cores others hold made these tests a hundred times slower."""
+def one_seed():
     torch.manual_seed(0)
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
 
 
 def tiny(**changes) -> CogVideoX:

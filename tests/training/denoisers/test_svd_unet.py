@@ -14,13 +14,8 @@ TINY = {"block_out_channels": (32, 64), "layers_per_block": 1, "num_attention_he
 
 
 @pytest.fixture(autouse=True)
-def one_seed_and_thread():
-    """Threads that spin for cores others hold made these tests a hundred times slower."""
+def one_seed():
     torch.manual_seed(0)
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
 
 
 def tiny(**changes) -> SvdUnet:

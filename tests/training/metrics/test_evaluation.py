@@ -30,7 +30,7 @@ def two_ranks(tmp_path_factory) -> list[list[tuple[list[Figure], dict]]]:
     """What each of two ranks found, of 45 videos, and of one."""
     folder = tmp_path_factory.mktemp("ranks")
     outs = [folder / f"rank-{rank}" for rank in range(2)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     commands = [[counting.__file__, str(rank), str(folder / "meeting"), str(out)] for rank, out in enumerate(outs)]
     ranks = [subprocess.Popen([sys.executable, *command, "45", "1"], env=environment) for command in commands]
     assert [rank.wait(timeout=200) for rank in ranks] == [0, 0]
