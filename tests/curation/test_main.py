@@ -1,8 +1,8 @@
 """The command line: what a user gets wrong is told in one line, before any work."""
 
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 from footage import noise_scene, write_video
@@ -155,7 +155,8 @@ def test_help_answers_at_once():
     command = [sys.executable, "-m", "curation", "--help"]
     seconds = []
     for _ in range(3):
-        start = time.monotonic()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert "demo" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        seconds.append(time.monotonic() - start)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)  # of the processor: the clock knows who else is at work
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(seconds) < 1.0
