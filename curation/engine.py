@@ -270,7 +270,8 @@ def start_ray() -> None:
     if os.environ.get("RAY_ADDRESS"):
         options["runtime_env"] = {"py_modules": [str(PROJECT / "curation"), str(PROJECT / "shards")]}
     else:
-        options |= {"num_cpus": os.cpu_count(), "include_dashboard": False}
+        # told, since Ray would join whatever cluster was last started on this machine
+        options |= {"address": "local", "num_cpus": os.cpu_count(), "include_dashboard": False}
     ray.init(**options)
 
 

@@ -125,7 +125,8 @@ def two_gpus():
     import ray
 
     stop_ray()
-    ray.init(num_cpus=2, num_gpus=2, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    machine = {"address": "local", "num_cpus": 2, "num_gpus": 2, "include_dashboard": False}
+    ray.init(**machine, log_to_driver=False, logging_level=logging.ERROR)
     yield
     stop_ray()
 

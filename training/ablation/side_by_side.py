@@ -1,6 +1,7 @@
 """Runs trials side by side on Ray: one a core, or one a GPU where there are any; on a cluster as on a laptop."""
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -36,7 +37,8 @@ def _on_ray(trials: Sequence[Trial]) -> Iterator[tuple[Trial, str]]:
     import ray
 
     logging.getLogger("ray").setLevel(logging.ERROR)
-    ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    where = os.environ.get("RAY_ADDRESS", "local")  # else Ray would join what was last started on this machine
+    ray.init(where, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
         has_gpus = ray.cluster_resources().get("GPU", 0) >= 1
         # a trial that dies is told, and tried again by the next call: most likely it would die of the same
