@@ -15,13 +15,13 @@ from curation.corpus import update_inputs
 from curation.defect import refuse_defect
 from curation.engine import Engine, PartTask
 from curation.force import force
-from curation.funnel import broken, render
+from curation.funnel import broken
+from curation.funnel import render as render_funnel
 from curation.guard import claim, describe, refuse_changed
 from curation.listing import list_videos, sample_stably
 from curation.maker import makers
 from curation.progress import Following, Screen
 from curation.report.page import renew_report
-from curation.retention import render as render_costs
 from curation.rules import check as check_rules
 from curation.rules import columns_of
 from curation.safe_score import table_name
@@ -32,7 +32,7 @@ from curation.selectable import declared
 from curation.split import SplitTask
 from curation.tables import Corpus
 from curation.thresholds import read_thresholds
-from curation.trial import render_trial
+from curation.trial import render
 from curation.unique import unique_videos
 from shards.store import remove_temporaries
 
@@ -219,13 +219,12 @@ class Curation:
 
         Args:
             write: false only says what would come out.
-            in_full: says what each rule rejects, and not just how many clips are kept.
+            in_full: says what each rule rejects, and not just how many clips are kept; without `write` always so.
         """
         self.check_filter()
         for name, judged in filter.judge_sets(self.corpus, self.config, write).items():
             line = f"filter {name}: {_words(judged.summary.counts())}"
-            in_words = render_costs(name, judged.rule_set.rules, judged.summary) if in_full else line
-            self.screen.say(in_words if write else render_trial(judged))
+            self.screen.say(line if write and not in_full else render(judged, is_trial=not write))
 
     def check_filter(self) -> None:
         """Sees that rules find the tables of all jobs before.
@@ -277,7 +276,7 @@ class Curation:
         """Job 6; cheap, so always done anew."""
         self._need("videos", "split")
         sums = stats.run(self.corpus, self.config)
-        self.screen.say(render(sums))
+        self.screen.say(render_funnel(sums))
         page = renew_report(self.corpus, self.config, sums)
         if broken(sums):
             raise RuntimeError("a sum of the funnel does not hold; see above")

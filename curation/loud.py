@@ -54,7 +54,7 @@ def tell_kept(name: str, rule_set: RuleSet, summary: Summary) -> None:
     for label in rule_set_labels(rule_set):
         if counts["clips"] and fails_rule(summary, label).all():
             logger.warning("set %s: the rule on `%s` ALONE KEEPS NOTHING", name, label)
-    words = "set %s KEEPS NOTHING of %d clips; the table of its rules says what each rejects"
+    words = "set %s KEEPS NOTHING of %d clips: its rules.json and --dry-run say what each rule rejects"
     logger.warning(words, name, counts["clips"])
 
 

@@ -1,4 +1,4 @@
-"""What a trial of rules says of a set: what each rule costs, and what would change of the verdicts that stand."""
+"""What `filter` says of a set: what each rule costs, and in a trial what would change of the verdicts that stand."""
 # pyarrow.compute makes its functions while it is imported, unseen by pyright:
 # pyright: reportAttributeAccessIssue=false
 
@@ -8,7 +8,9 @@ import numpy as np
 import pyarrow.compute as pc
 
 from curation.filter import Judged
-from curation.retention import Amount, render
+from curation.joined import KEY, read_mirror
+from curation.retention import Amount
+from curation.retention import render as render_costs
 from curation.selectable import LENGTH
 from curation.thresholds import RECORD
 
@@ -16,39 +18,42 @@ from curation.thresholds import RECORD
 class Change(NamedTuple):
     """Clips on which the rules and the verdicts that stand do not agree."""
 
-    kept_again: Amount
-    """Now rejected, then kept."""
+    gained: Amount
+    """Rejected by those that stand, and kept by the rules."""
     lost: Amount
-    """Now kept, then rejected."""
+    """The other way round."""
 
 
-def render_trial(judged: Judged) -> str:
-    """The retention of the set, and a line on what would change; that line alone where nothing would."""
-    change = against_standing(judged)
-    if change and not (change.kept_again.clips or change.lost.clips):
-        return f"filter {judged.name}: nothing would change, {judged.summary.counts()['kept']:,} clips are kept"
-    text = render(judged.name, judged.rule_set.rules, judged.summary)
+def render(judged: Judged, is_trial: bool) -> str:
+    """The retention of the set; in a trial also what would change of its verdicts, where such stand."""
+    text = render_costs(judged.name, judged.rule_set.rules, judged.summary)
+    change = against_standing(judged) if is_trial else None
     if change is None:
         return text
-    return f"{text}\n  against the verdicts that stand: {change.kept_again} more kept, {change.lost} more rejected"
+    is_same = not (change.gained.clips or change.lost.clips)
+    told = "the same clips are kept" if is_same else f"{change.gained} more kept, {change.lost} more rejected"
+    return f"{text}\n  against the verdicts that stand: {told}"
 
 
 def against_standing(judged: Judged) -> Change | None:
-    """What would change of the verdicts of this set; None where none stand that are whole and of the same parts."""
-    corpus, table = judged.columns.wide.corpus, f"verdicts/{judged.name}"
-    parts = judged.columns.parts()
+    """What would change of the verdicts of this set; None where none stand that are whole and speak of these clips."""
+    columns, table = judged.columns, f"verdicts/{judged.name}"
+    corpus, parts = columns.wide.corpus, columns.parts()
     if not (corpus.folder(table) / RECORD).exists() or corpus.parts(table) != parts:
         return None
-    now, start = np.asarray(~judged.bits.any(axis=1)), 0
-    clips, seconds = np.zeros(2, np.int64), np.zeros(2)  # kept again, lost
-    for part, size in zip(parts, judged.part_sizes, strict=True):
-        stood = pc.equal(pc.list_value_length(corpus.read(table, part, ["rejected_by"])["rejected_by"]), 0).to_numpy()
-        if len(stood) != size:
-            return None
-        lengths = corpus.read("clips", part, [LENGTH])[LENGTH].fill_null(0.0).to_numpy()
-        kept = now[start : start + size]
-        for place, differs in enumerate((kept & ~stood, ~kept & stood)):
-            clips[place] += np.count_nonzero(differs)
-            seconds[place] += lengths[differs].sum()
-        start += size
-    return Change(*(Amount(int(number), float(length)) for number, length in zip(clips, seconds, strict=True)))
+    kept = np.asarray(~judged.bits.any(axis=1))
+    ends = dict(zip(parts, np.cumsum(judged.part_sizes).tolist(), strict=True))
+
+    def of_part(part: str) -> np.ndarray:
+        """Clips and seconds that are gained, and that are lost: (2, 2)."""
+        clips = corpus.read("clips", part, [KEY, LENGTH])
+        verdicts = read_mirror(corpus, table, part, clips[KEY], ["rejected_by"])
+        stood = pc.equal(pc.list_value_length(verdicts["rejected_by"]), 0).to_numpy()
+        mine, seconds = kept[ends[part] - len(clips) : ends[part]], clips[LENGTH].fill_null(0.0).to_numpy()
+        return np.array([(np.count_nonzero(only), seconds[only].sum()) for only in (mine & ~stood, ~mine & stood)])
+
+    try:
+        found = sum(columns.each(of_part), start=np.zeros((2, 2)))
+    except ValueError:  # a file is damaged, or of other clips: the next `filter` writes it anew
+        return None
+    return Change(*(Amount(int(clips), float(seconds)) for clips, seconds in found))
