@@ -196,8 +196,9 @@ def run_jobs(config: str, videos: Path, out: Path, *arguments: str) -> None:
 
 def is_ok(figures: dict[str, float]) -> bool:
     """Whether no figure lies below its floor or above its ceiling."""
-    low = [name for name, value in figures.items() if value < LEAST.get(name, LEAST_AUC if name.endswith("auc") else 0)]
-    return not low and all(figures.get(name, 0) <= most for name, most in MOST.items())
+    least = {name: LEAST.get(name, LEAST_AUC if name.endswith("auc") else 0) for name in figures}
+    is_high = all(value >= least[name] for name, value in figures.items())  # of nothing there is no number: NaN
+    return is_high and all(figures.get(name, 0) <= most for name, most in MOST.items())
 
 
 def main() -> int:

@@ -7,29 +7,31 @@ import pyarrow.types as types
 
 from shards.schema import CLIP_ID
 
+UNIQUE = (pa.binary(), pa.large_binary(), pa.uint64())
+IDS = (CLIP_ID.name, "key")
+"""Ids of clips; the second is that of samples."""
+
 
 def parquet_options(schema: pa.Schema) -> dict:
     """Arguments of `pyarrow.parquet.write_table` and `ParquetWriter` for a table of this schema.
 
-    Only columns whose values repeat get a dictionary. Numbers with a fraction, bytes, and ids of clips in tables of one
-    row a clip seldom do; with a dictionary they take up to a fifth more room, and twice the time to write and to read.
+    Fractions, bytes, hashes (uint64) and ids of clips get no dictionary: their values seldom repeat, and with one they
+    take more room, and longer to write and to read (docs/benchmarks.md). All else has one.
     """
-    names = [name for each in schema for name in _repeating(each)]
+    names = [name for each in schema for name in _with_dictionary(each)]
     return {"compression": "zstd", "write_statistics": True, "store_schema": True, "use_dictionary": names}
 
 
-def _repeating(column: pa.Field, inside: str = "") -> Iterator[str]:
-    """Stored columns, as Parquet names them, whose values repeat."""
+def _with_dictionary(column: pa.Field, inside: str = "") -> Iterator[str]:
+    """Stored columns, as Parquet names them."""
     dtype, name = column.type, inside + column.name
     if types.is_map(dtype):
-        yield from _repeating(dtype.key_field, f"{name}.key_value.")
-        yield from _repeating(dtype.item_field, f"{name}.key_value.")
+        yield from _with_dictionary(dtype.key_field, f"{name}.key_value.")
+        yield from _with_dictionary(dtype.item_field, f"{name}.key_value.")
     elif types.is_struct(dtype):
         for child in dtype:
-            yield from _repeating(child, f"{name}.")
+            yield from _with_dictionary(child, f"{name}.")
     elif types.is_nested(dtype):
-        yield from _repeating(dtype.value_field.with_name("element"), f"{name}.list.")
-    elif not (
-        types.is_floating(dtype) or types.is_binary(dtype) or types.is_large_binary(dtype) or name == CLIP_ID.name
-    ):
+        yield from _with_dictionary(dtype.value_field.with_name("element"), f"{name}.list.")
+    elif not (types.is_floating(dtype) or dtype in UNIQUE or name in IDS):
         yield name

@@ -72,12 +72,13 @@ class Source:
         except (FFmpegError, OSError, ValueError) as error:
             self.raise_trouble()
             why = "the file is empty" if self._is_empty() else words(error)
+            self.raise_trouble()
             raise VideoError(f"cannot be opened: {why}") from error
         return container
 
     def _is_empty(self) -> bool:
         self.seek(0)
-        return not self.read(1) and not self._trouble
+        return not self.read(1)
 
     def raise_trouble(self) -> None:
         """Raises what the disk or the network raised, if anything; libav took it for the end of the file."""

@@ -12,8 +12,8 @@ from upath import UPath
 
 NUMBERS = count()
 
-# Before torch is imported, and for all processes that tests start: threads that wait for each other on busy cores make
-# a test of half a second take forty, and another number of them rounds otherwise.
+# Before torch is imported, and for all processes that tests start (what they load asks for no more): threads that wait
+# for each other on busy cores make a test of half a second take forty, and another number of them rounds otherwise.
 os.environ["OMP_NUM_THREADS"] = "1"
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -39,5 +39,5 @@ class Adam:
 
 
 def learning(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
-    """All weights of an optimizer; to walk through the modules for them at every step costs a fiftieth of it."""
+    """All weights of an optimizer, at no walk through modules, which takes milliseconds of every step."""
     return [weight for group in optimizer.param_groups for weight in group["params"]]

@@ -33,6 +33,19 @@ def test_ids_of_equal_bytes_are_not_decoded(corpus, monkeypatch):
     assert read(corpus, "flow", "width") == {"flow": [1.0, None, 3.0, 4.0], "width": [640] * 4}
 
 
+def test_a_part_without_clips_is_compared_as_others_are(tmp_path):
+    corpus = Corpus(tmp_path)
+    put_scores(corpus, 0, "motion", put_clips(corpus, 0, 0), flow=[])
+    put_scores(corpus, 0, "dedup", [], odd=[])
+    assert read(corpus, "flow", "width") == {"flow": [], "width": []}
+
+
+def test_tables_of_an_older_version_mirror_those_of_now(corpus):
+    path = corpus.path("clips", PART)
+    pq.write_table(pq.read_table(path), path, compression="zstd")  # with a dictionary of ids
+    assert read(corpus, "flow") == {"flow": [1.0, None, 3.0, 4.0]}
+
+
 def test_ids_that_were_written_otherwise_are_compared_as_they_are(corpus):
     path = corpus.path("scores/motion", PART)
     pq.write_table(pq.read_table(path), path, compression="none", row_group_size=2)

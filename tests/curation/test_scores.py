@@ -25,6 +25,7 @@ def test_spearman_knows_ranks_alone():
 def test_figures_are_held_to_floors_and_ceilings():
     good = {"text_by_static_text_area_auc": 0.99, "crop_box_error": 0.0, "motion_spearman": 0.97}
     assert is_ok(good)
+    assert not is_ok(good | {"dark_by_under_exposed_share_auc": float("nan")})
     for name, value in (("text_by_static_text_area_auc", 0.96), ("crop_box_error", 0.02), ("motion_spearman", 0.94)):
         assert not is_ok(good | {name: value})
 

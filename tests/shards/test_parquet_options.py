@@ -10,6 +10,7 @@ NESTED = pa.schema(
         pa.field("kind", pa.string()),
         pa.field("motion", pa.float32()),
         pa.field("jpeg", pa.binary()),
+        pa.field("hashes", pa.list_(pa.uint64())),
         pa.field("embedding", pa.list_(pa.float16(), 2)),
         pa.field("reasons", pa.list_(pa.string())),
         pa.field("scores", pa.map_(pa.string(), pa.float64())),
@@ -21,6 +22,7 @@ ROW = {
     "kind": "x",
     "motion": 0.5,
     "jpeg": b"..",
+    "hashes": [2**63],
     "embedding": [0.5, 1.5],
     "reasons": ["dark"],
     "scores": [("motion", 0.5)],
@@ -34,11 +36,11 @@ def with_dictionary(path):
     return {column.path_in_schema for column in columns if column.has_dictionary_page}
 
 
-def test_what_repeats_has_a_dictionary_and_nothing_else(tmp_path):
+def test_fractions_bytes_hashes_and_ids_have_no_dictionary(tmp_path):
     table = pa.Table.from_pylist([ROW] * 3, schema=NESTED)
     pq.write_table(table, tmp_path / "a.parquet", **parquet_options(NESTED))
-    repeating = {"kind", "reasons.list.element", "scores.key_value.key", "spans.list.element.source"}
-    assert with_dictionary(tmp_path / "a.parquet") == repeating
+    others = {"kind", "reasons.list.element", "scores.key_value.key", "spans.list.element.source"}
+    assert with_dictionary(tmp_path / "a.parquet") == others
     assert pq.read_table(tmp_path / "a.parquet").equals(table)
 
 

@@ -102,6 +102,7 @@ def test_peaks_go_by_the_name_and_the_precision():
     assert peak_flops("NVIDIA A100-SXM4-80GB", "32-true") == 19.5e12
     assert peak_flops("NVIDIA L40S", "bf16-mixed") == 362e12 and peak_flops("NVIDIA L4", "bf16-mixed") == 121e12
     assert peak_flops("NVIDIA A10G", "bf16-mixed") == 70e12 and peak_flops("Tesla T4", "16-mixed") == 65e12
+    assert peak_flops("Tesla V100-PCIE-16GB", "16-mixed") == 112e12
     assert peak_flops("some other device", "bf16-mixed") is None
     names = list(PEAK_TFLOPS)
     shadowed = [name for at, name in enumerate(names) if any(before in name for before in names[:at])]
