@@ -22,6 +22,7 @@ from curation.child_side import READY, Life, serve
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.2
+DYING_S = 5.0  # on a busy machine a process takes its time to end
 START_S = 300.0
 MB = 2**20
 PIECE_BYTES = MB
@@ -161,7 +162,7 @@ class Child:
         with suppress(OSError):
             piece = os.read(self._connection.fileno(), min(num_bytes, PIECE_BYTES))
         if not piece:
-            self._process.join(LOOK_EVERY_S)  # it dies by itself, and shall tell of what
+            self._process.join(DYING_S)  # it dies by itself, and shall tell of what
             raise ChildDied(_death(self._end()))
         return piece
 

@@ -12,7 +12,7 @@ from demo_corpus import curate_demo, read, render_corpus_once
 from benchmarks.scores import FAULTS, auc, demo_figures, is_ok
 from curation.demo.config import DemoConfig
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")

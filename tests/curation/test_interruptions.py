@@ -11,7 +11,7 @@ from demo_corpus import curate_demo, render_corpus_once
 
 from curation.demo.config import DemoConfig
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 TABLES = ("inputs", "videos", "clips", "captions", "proxies", "scores", "verdicts", "shards", "stats")
 SMALL = ("--inputs.part_max_videos", "2", "--pack.samples_per_shard", "2")
 # What workers on Ray have at hand when their driver is killed they may finish: at most the tars of one set, so that

@@ -23,7 +23,8 @@ def clipped(layer: nn.Module, value: float | None, algorithm: str = "norm") -> t
     left: list[Any] = []
     norm = torch.nn.utils.get_total_norm([weight.grad for weight in layer.parameters() if weight.grad is not None])
     module = SimpleNamespace(denoiser=layer, gradient_norm=norm, clip_gradients=lambda *told: left.append(told))
-    StageModule.configure_gradient_clipping(module, None, value, algorithm)  # pyright: ignore[reportArgumentType]
+    optimizer = torch.optim.SGD(layer.parameters())
+    StageModule.configure_gradient_clipping(module, optimizer, value, algorithm)  # pyright: ignore[reportArgumentType]
     return [weight.grad for weight in layer.parameters() if weight.grad is not None], left
 
 

@@ -24,7 +24,7 @@ def image_model(tmp_path):
     """A published image U-Net that the tiny recipe can start from."""
     torch.manual_seed(5)
     blocks = {"down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D")}
-    blocks |= {"up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"), "block_out_channels": (32, 32)}
+    blocks |= {"up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"), "block_out_channels": (64, 64)}
     sizes = {"layers_per_block": 1, "attention_head_dim": 2, "cross_attention_dim": 64, "use_linear_projection": True}
     UNet2DConditionModel(**blocks, **sizes).save_pretrained(tmp_path / "sd" / "unet")
     return tmp_path / "sd"
@@ -68,8 +68,8 @@ def test_what_cannot_be_started_from_is_refused_before_anything_is_written(tiny,
     refused(capsys, tiny.train("1", "--init_weights", "nobody/nothing"), "name a local copy: --init_weights=<folder>")
     given = ("--init_weights", str(image_model))
     refused(capsys, tiny.train("2", *given), "from stage 1 (init_from) and from", "--init_from=null")
-    narrow = ("--model.denoiser.init_args.block_out_channels", "[32, 64]")
-    refused(capsys, tiny.train("1", *given, *narrow), "(32,) there, (64,) here")
+    narrow = ("--model.denoiser.init_args.block_out_channels", "[64, 32]")
+    refused(capsys, tiny.train("1", *given, *narrow), "(64,) there, (32,) here")
     assert not (tiny.runs / "1").exists()
 
 

@@ -19,9 +19,10 @@ class Steps:
 
     def __init__(self, monkeypatch):
         self.trained, self.judged, self.weights = [], [], "first"
-        monkeypatch.setattr("training.config.build_stage", lambda files, arguments: arguments)
         monkeypatch.setattr("training.fit.train", self.train)
         monkeypatch.setattr("training.evaluation.evaluate.evaluate", self.evaluate)
+        # last: what is imported while it stands would keep it
+        monkeypatch.setattr("training.config.build_stage", lambda files, arguments: arguments)
 
     def train(self, arguments, run, screen):
         screen.say("trains")
