@@ -23,7 +23,7 @@ def footage(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def curated(footage, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("curated")
-    assert curate_demo(footage, out, "--engine", "ray") == 0
+    assert curate_demo(footage, out) == 0
     return out
 
 
