@@ -37,7 +37,7 @@ def _on_ray(trials: Sequence[Trial]) -> Iterator[tuple[Trial, str]]:
     import ray
 
     logging.getLogger("ray").setLevel(logging.ERROR)
-    where = os.environ.get("RAY_ADDRESS", "local")  # else Ray would join what was last started on this machine
+    where = os.environ.get("RAY_ADDRESS") or "local"  # else Ray would join what was last started on this machine
     ray.init(where, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
         has_gpus = ray.cluster_resources().get("GPU", 0) >= 1
