@@ -37,7 +37,7 @@ def serve(connection: Connection, life: Life, parent_pid: int) -> None:
     _life = life
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # poisonous files must not fill the disk with cores
-    _die_with(parent_pid)
+    die_with(parent_pid)
     with open(connection.fileno(), "wb", closefd=False, buffering=0) as answers:
         _write(answers, READY)
         while True:
@@ -72,7 +72,7 @@ def _run(message: bytes) -> bytes:
         return packed({"trouble": str(error)})
 
 
-def _die_with(parent_pid: int) -> None:
+def die_with(parent_pid: int) -> None:
     """A parent that is killed with -9 cannot end its child, so on Linux the kernel shall."""
     if sys.platform != "linux":
         return

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +25,7 @@ class Reasons:
     is_blocking: bool = False
     """Whether there is a block list."""
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         """Their names, each once."""
         of_bounds = dict.fromkeys(bound.reason for bound in self.bounds)
@@ -42,18 +43,24 @@ class Reasons:
             rows: the columns that the bounds read.
             blocked: (rows,) bool, which clips are on the block list; None without one.
         """
-        place = {name: row for row, name in enumerate(self.names)}
-        failed = np.zeros((len(place), len(rows)), bool)
+        bits = np.zeros((self.num_bytes, len(rows)), np.uint8)
         for bound in self.bounds:
-            failed[place[bound.reason]] |= bound.fails(rows)
+            byte, bit = self._place(bound.reason)
+            bits[byte] |= bit * bound.fails(rows)
         if blocked is not None:
-            failed[place[BLOCKED]] = blocked
-        return np.ascontiguousarray(np.packbits(failed, axis=0).T)
+            byte, bit = self._place(BLOCKED)
+            bits[byte] |= bit * blocked
+        return np.ascontiguousarray(bits.T)
 
     def add_duplicates(self, bits: np.ndarray, rows: np.ndarray) -> None:
         """Sets the bit of `duplicate` for these rows."""
-        byte, bit = divmod(len(self.names) - 1, 8)
-        bits[rows, byte] |= 0x80 >> bit
+        byte, bit = self._place(DUPLICATE)
+        bits[rows, byte] |= bit
+
+    def _place(self, reason: str) -> tuple[int, np.uint8]:
+        """The byte of a reason, and its bit in there."""
+        byte, bit = divmod(self.names.index(reason), 8)
+        return byte, np.uint8(0x80 >> bit)
 
     def unpack(self, bits: np.ndarray) -> np.ndarray:
         """(rows, num_bytes) uint8 as (rows, reasons) bool."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from curation.bounds import Limits, Resolve, holds, numbers
+from curation.crew import Each
 from curation.rule import Rule
 from curation.rules import Kind, columns_of
 from curation.selectable import BUCKET, Selectable
@@ -50,10 +52,10 @@ def quantile(values: np.ndarray, share: float, top: bool = False) -> float | Non
     return np.partition(values, k)[k].item()
 
 
-def population(columns: Selectable, rule: Rule) -> Population:
+def population(columns: Selectable, rule: Rule, each: Each) -> Population:
     """Reads the values that a rule's shares are taken of; holds one column, and the number of each value's group."""
     found, codes, groups = [np.zeros(0, np.float32)], [np.zeros(0, np.int32)], dict[Any, int]()
-    for mine, by in columns.each(lambda part: _of_part(columns, rule, part)):
+    for mine, by in each(partial(_of_part, columns, rule)):
         found.append(mine)
         codes.append(_shared(by, groups))
     values = np.concatenate(found)
@@ -64,12 +66,13 @@ def population(columns: Selectable, rule: Rule) -> Population:
     return Population(values[order], list(groups), np.cumsum(np.bincount(codes, minlength=len(groups))))
 
 
-def resolver(columns: Selectable, last: dict[str, Population]) -> Resolve:
+def resolver(columns: Selectable, last: dict[str, Population], each: Each) -> Resolve:
     """Resolves shares one after the other; a population that two of them share in a row is read once.
 
     Args:
         columns: of the set.
         last: the population that was read last, kept from one set of a corpus to the next.
+        each: see `Crew`.
     """
 
     def resolve(rule: Rule, kind: Kind) -> float | Limits | None:
@@ -77,7 +80,7 @@ def resolver(columns: Selectable, last: dict[str, Population]) -> Resolve:
         key = repr((wanted, rule.where, rule.by, columns.pack if BUCKET in wanted else None))
         if key not in last:
             last.clear()
-            last[key] = population(columns, rule)
+            last[key] = population(columns, rule, each)
         return last[key].limit(getattr(rule, kind), top=kind == "drop_top")
 
     return resolve

@@ -2,12 +2,8 @@
 # pyarrow.compute makes its functions while it is imported, unseen by pyright:
 # pyright: reportAttributeAccessIssue=false
 
-import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,10 +25,6 @@ LENGTH = "duration_s"
 """Always read, so that the rows of a part are known where no column of a rule is."""
 BUCKET = "bucket"
 """What a set is packed for; known where its `pack` names buckets."""
-MANY_REQUESTS = 16
-"""Parts that are fetched at a time from an address, where waiting costs no CPU."""
-
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -108,12 +100,6 @@ class Selectable:
             for name, values in self._of_files(part, rows["video_id"], users).items():
                 rows = rows.append_column(name, values)
         return self.complete(rows, columns)
-
-    def each(self, work: Callable[[str], Answer]) -> Iterator[Answer]:
-        """What the work on each part gives, in their order; several parts at a time."""
-        is_local = isinstance(self.wide.corpus.root, Path)
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if is_local else MANY_REQUESTS) as pool:
-            yield from pool.map(work, self.parts())
 
     def _of_files(
         self, part: str, video_ids: pa.ChunkedArray, users: dict[str, pa.DataType]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from curation.bounds import Limits
+from curation.crew import Each
 from curation.quantiles import population
 from curation.rule import Rule, stated
 from curation.rules import Kind, columns_of
@@ -30,7 +31,7 @@ class Thresholds:
         """What the source makes of a set, wherever it lies."""
         return self.record["resolved"]
 
-    def limit(self, columns: Selectable, rule: Rule, kind: Kind) -> float | Limits:
+    def limit(self, columns: Selectable, rule: Rule, kind: Kind, each: Each) -> float | Limits:
         """The number that a share of the same rule resolved to there.
 
         Raises:
@@ -50,14 +51,14 @@ class Thresholds:
                     "say the same, or write the number as a bound of your own"
                 )
         entry = known[reason]
-        limit = self._of_groups(columns, rule, entry["groups"]) if rule.by else _number(entry["limit"])
+        limit = self._of_groups(columns, rule, entry["groups"], each) if rule.by else _number(entry["limit"])
         if limit is None:
             raise ValueError(f"{self.source} has no number for {reason}: no clip had a value there")
         return limit
 
-    def _of_groups(self, columns: Selectable, rule: Rule, entries: list[dict]) -> Limits:
+    def _of_groups(self, columns: Selectable, rule: Rule, entries: list[dict], each: Each) -> Limits:
         limits = Limits([entry["group"] for entry in entries], [_number(entry["limit"]) for entry in entries])
-        for group in population(columns, rule).groups or []:
+        for group in population(columns, rule, each).groups or []:
             if group not in limits.groups or limits.numbers[limits.groups.index(group)] is None:
                 raise ValueError(f"{self.source} has no number for the group {rule.by}={group!r} of `{rule.label}`")
         return limits

@@ -2,16 +2,19 @@
 # pyarrow.compute makes its functions while it is imported, unseen by pyright:
 # pyright: reportAttributeAccessIssue=false
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
 
-from curation.filter import Judged
+from curation.crew import crew
 from curation.joined import KEY, read_mirror
+from curation.judged import Judged
 from curation.retention import Amount
 from curation.retention import render as render_costs
 from curation.selectable import LENGTH
+from curation.tables import Corpus
 from curation.thresholds import RECORD
 
 
@@ -41,19 +44,19 @@ def against_standing(judged: Judged) -> Change | None:
     corpus, parts = columns.wide.corpus, columns.parts()
     if not (corpus.folder(table) / RECORD).exists() or corpus.parts(table) != parts:
         return None
-    kept = np.asarray(~judged.bits.any(axis=1))
-    ends = dict(zip(parts, np.cumsum(judged.part_sizes).tolist(), strict=True))
-
-    def of_part(part: str) -> np.ndarray:
-        """Clips and seconds that are gained, and that are lost: (2, 2)."""
-        clips = corpus.read("clips", part, [KEY, LENGTH])
-        verdicts = read_mirror(corpus, table, part, clips[KEY], ["rejected_by"])
-        stood = pc.equal(pc.list_value_length(verdicts["rejected_by"]), 0).to_numpy()
-        mine, seconds = kept[ends[part] - len(clips) : ends[part]], clips[LENGTH].fill_null(0.0).to_numpy()
-        return np.array([(np.count_nonzero(only), seconds[only].sum()) for only in (mine & ~stood, ~mine & stood)])
-
+    kept = [~bits.any(axis=1) for bits in judged.of_parts()]
     try:
-        found = sum(columns.each(of_part), start=np.zeros((2, 2)))
+        with crew(corpus) as workers:
+            found = sum(workers.each(partial(_of_part, corpus, table), kept), start=np.zeros((2, 2)))
     except ValueError:  # a file is damaged, or of other clips: the next `filter` writes it anew
         return None
     return Change(*(Amount(int(clips), float(seconds)) for clips, seconds in found))
+
+
+def _of_part(corpus: Corpus, table: str, part: str, kept: np.ndarray) -> np.ndarray:
+    """Clips and seconds that are gained, and that are lost: (2, 2)."""
+    clips = corpus.read("clips", part, [KEY, LENGTH])
+    verdicts = read_mirror(corpus, table, part, clips[KEY], ["rejected_by"])
+    stood = pc.equal(pc.list_value_length(verdicts["rejected_by"]), 0).to_numpy()
+    seconds = clips[LENGTH].fill_null(0.0).to_numpy()
+    return np.array([(np.count_nonzero(only), seconds[only].sum()) for only in (kept & ~stood, ~kept & stood)])

@@ -16,7 +16,7 @@ from curation.rule import stated
 from shards.plain_yaml import to_yaml
 
 if TYPE_CHECKING:
-    from curation.filter import Judged
+    from curation.judged import Judged
     from curation.tables import Corpus
     from shards.places import Place
 

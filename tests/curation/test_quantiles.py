@@ -12,12 +12,9 @@ LONG = 2**20
 class Columns:
     """Parts whose sources are long texts, as paths are; notes what Arrow holds while they are read."""
 
-    def __init__(self, parts):
-        self.num_parts, self.held, self.types = parts, [], {"source": pa.string()}
+    def __init__(self):
+        self.held, self.types = [], {"source": pa.string()}
         self.wide = SimpleNamespace(fields={})
-
-    def each(self, work):
-        return map(work, range(self.num_parts))
 
     def read(self, part, columns):
         self.held.append(pa.total_allocated_bytes())
@@ -27,8 +24,8 @@ class Columns:
 
 
 def test_of_texts_that_make_groups_each_is_held_once():
-    columns = Columns(20)
-    found = population(columns, Rule("flow", drop_bottom=0.5, by="source"))
+    columns = Columns()
+    found = population(columns, Rule("flow", drop_bottom=0.5, by="source"), lambda work: map(work, range(20)))
     assert [group and group[0] for group in found.groups] == ["b", "c", "a"]
     b, c, a = (v.tolist() for v in np.split(found.values, found.ends[:-1]))
     assert b == [10.0 * part + part % 2 for part in range(20)]

@@ -246,9 +246,9 @@ def test_sets_share_what_they_read_and_hold(tmp_path, monkeypatch):
         put_dedup(corpus, part, ids, [f"{k // 2:020d}" for k in range(size)], [k % 2 for k in range(size)])
     reads, held = [], []
 
-    def counting(columns, rule):
+    def counting(columns, rule, each):
         reads.append(rule.column)
-        return population(columns, rule)
+        return population(columns, rule, each)
 
     def weighing(members):
         held.append(pa.total_allocated_bytes())
