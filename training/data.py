@@ -17,7 +17,7 @@ from training.bucket import Bucket
 from training.caption_draw import CaptionDraw
 from training.clips import ClipSource
 from training.conditioning import Conditioning
-from training.data_plan import describe_bucket, describe_source, refuse_small
+from training.data_plan import describe_bucket, describe_source, refuse_absent_captions, refuse_small
 from training.global_batch import accumulated_batches
 from training.kept import hash_of, kept_keys
 from training.latent_set import LatentSet, manifest_hash
@@ -200,6 +200,7 @@ class StageData(LightningDataModule):
         self.tokens, latents, sizes = list(tokens), self.latent_sets(), self.batch_sizes(tokens)
         folders = [check_packed(self.shards, name) for name in self.mixture]
         sources = [self.source(folder, TRAIN, latents, conditioning, self._kept_keys) for folder in folders]
+        refuse_absent_captions(sources)
         steps = [self.global_batch] * len(sizes) if self.global_batch is not None else sizes
         stream = Stream(sources, steps, self.seed, list(self.mixture.values()))
         if self.global_batch is not None:

@@ -1,6 +1,6 @@
 """What a stage would be shown, in words: a line for each set and each bucket of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from shards.order import Order
 from training.bucket import Bucket
@@ -18,6 +18,7 @@ def describe_source(source: Source) -> str:
         f"{source.name}: {total} samples = {len(source)} usable + {total - len(source)} skipped"
         + (f" ({reasons})" if reasons else "")
         + (f"; {without} without a caption train unconditionally" if without else "")
+        + (f"; no caption of {_listed(source.plan.absent_sources)}" if source.plan.absent_sources else "")
     )
 
 
@@ -51,3 +52,21 @@ def refuse_small(stream: Stream, buckets: Sequence[Bucket], global_batch: int) -
                     f"{source.name} has {count:,} samples of bucket {bucket}, and data.global_batch wants "
                     f"{global_batch:,} a step: lower it, or take the bucket out of data.buckets"
                 )
+
+
+def refuse_absent_captions(sources: Sequence[Source]) -> None:
+    """Sees that some set has captions of each source that is to be drawn: else the others would be drawn more often.
+
+    Raises:
+        ValueError: none has those of one; names it.
+    """
+    if absent := frozenset.intersection(*(source.plan.absent_sources for source in sources)):
+        names = ", ".join(source.name for source in sources)
+        raise ValueError(
+            f"data.caption_weights names {_listed(absent)}, and no usable sample of {names} has such a caption: take "
+            "it out (data.caption_weights; null draws all captions alike), or caption the clips and pack again"
+        )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, sorted(names)))

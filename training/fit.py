@@ -15,7 +15,9 @@ from shards.store import atomic_path, read_json, remove_temporaries, write_table
 from training.callbacks.checkpoints import PlainFile, is_whole
 from training.callbacks.loggers import loggers_of
 from training.callbacks.watchers import Watchers
+from training.code_version import code_version
 from training.config import Stage
+from training.latent_set import hash_of
 from training.module import StageModule
 from training.published import fill
 from training.run import Run, check_same, content_hash, file_hash, versions
@@ -55,7 +57,7 @@ def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
         screen.mute()
     for line in stage.data.describe():
         screen.say(line)
-    watchers = _prepare(stage, run, trainer, screen)
+    watchers = _prepare(stage, run, trainer, screen, hash_of(made_from))
     began = _load(stage, source, trainer)
     if trainer.is_global_zero:
         if force and run.folder.exists():
@@ -105,13 +107,13 @@ def check_frozen(run: Run, model: StageModule, names: Sequence[str] = ("codec", 
             )
 
 
-def _prepare(stage: Stage, run: Run, trainer: Trainer, screen: Screen) -> Watchers:
+def _prepare(stage: Stage, run: Run, trainer: Trainer, screen: Screen, made_from: str) -> Watchers:
     """Tells every part how long the stage is, and adds what looks at it."""
     trainer.accumulate_grad_batches = stage.data.share_steps(trainer.world_size, trainer.accumulate_grad_batches)
     stage.data.num_steps = num_steps = stage.num_steps()
     stage.model.samples_at = stage.data.samples_at
     trainer.fit_loop.epoch_loop.max_steps = num_steps
-    watchers = Watchers(stage, run, stage.data.samples_at(num_steps), screen)
+    watchers = Watchers(stage, run, stage.data.samples_at(num_steps), screen, made_from)
     trainer.callbacks.extend(watchers.in_order)  # type: ignore[attr-defined]
     return watchers
 
@@ -150,7 +152,7 @@ def _begin(stage: Stage, run: Run, origin: dict[str, Any]) -> None:
     write_table(run.folder / "skipped.parquet", stage.data.skipped, SKIPPED)
     with atomic_path(run.config) as temporary:
         temporary.write_text(stage.to_yaml(), encoding="utf-8")
-    run.write_record({"finished": False, **origin, "versions": versions()})
+    run.write_record({"finished": False, **origin, "versions": versions(), "code": code_version()})
 
 
 def _checkpoint(run: Run, screen: Screen) -> Path | None:
@@ -199,6 +201,7 @@ def _hand_over(stage: Stage, run: Run, made_from: dict[str, Any], watchers: Watc
             "finished": True,
             "made_from": made_from,
             "versions": versions(),
+            "code": code_version(),
             "weights": weights,
             "held_out_loss": watchers.held_out.history,
             "num_failed": num_failed(run),

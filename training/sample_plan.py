@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from shards.schema import field
 from training.bucket import Bucket, choose
-from training.conditioning import NONE, OPTIONAL, REQUIRED
+from training.conditioning import NONE, REQUIRED
 from training.rates import RATE_SLACK, Rates
 
 SKIPPED = pa.schema(
@@ -58,6 +58,8 @@ class Plan:
     """(n,) int64: number of the bucket of each usable sample."""
     num_unconditional: int = 0
     """Usable samples without a caption, where captions are optional."""
+    absent_sources: frozenset[str] = frozenset()
+    """Sources of captions that count, and that no usable sample has a caption of."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -116,10 +118,12 @@ def plan_samples(index: pa.Table, buckets: Sequence[Bucket], rates: Rates, needs
             if number not in rows:
                 rows[number] = reason, detail(number)
     plan = Plan.of_rows(name, index["key"], rows, chosen)
-    if needs.captions != OPTIONAL:
+    if needs.captions == NONE:
         return plan
     captioned = _has_caption(index["captions"], needs.sources)[plan.usable]
-    return replace(plan, num_unconditional=int((~captioned).sum()))
+    found = {source: _has_caption(index["captions"], [source])[plan.usable].any() for source in needs.sources}
+    absent = frozenset(source for source, is_there in found.items() if not is_there)
+    return replace(plan, num_unconditional=int((~captioned).sum()), absent_sources=absent)
 
 
 _Check = tuple[str, np.ndarray, Callable[[int], str]]
@@ -176,7 +180,8 @@ def _no_captions(index: pa.Table, needs: Needs, name: str) -> str:
         return f"{name} has no captions, and this stage conditions on them: bring some and pack again, {without}"
     return (
         f"{name} has no captions of the sources in data.caption_weights, {', '.join(map(repr, needs.sources))}; it has "
-        f"those of {', '.join(map(repr, sorted(sources)))}: name some of these, {without}"
+        f"those of {', '.join(map(repr, sorted(sources)))}: name some of these, draw all alike "
+        f"(ARGS='--data.caption_weights null'), {without}"
     )
 
 

@@ -78,3 +78,24 @@ def test_a_sample_without_caption_trains_with_the_features_that_dropout_gives(tm
         assert torch.equal(text[without], stage.model.conditioner.empty[0])
         assert not torch.equal(text[1 - without], text[without])
     assert main(tiny.train("1")) == 0
+
+
+def test_a_source_that_no_sample_has_is_refused(tmp_path, capsys):
+    """Else the others would be drawn more often, unseen."""
+    tiny = TinyRecipe(tmp_path)
+    tiny.pack(captions=[{"text": "a cat", "source": "coca"}])
+    assert main(tiny.train("1", "--data.caption_weights", "{coca: 2, llm: 1, vblip: 1}")) == 1
+    said = capsys.readouterr().err
+    assert "data.caption_weights names 'llm', 'vblip', and no usable sample of" in said
+    assert main(tiny.train("1", "--data.caption_weights", "{coca: 2}")) == 0
+
+
+def test_a_set_of_several_may_lack_a_source_and_says_so(tmp_path, capsys):
+    tiny, more = TinyRecipe(tmp_path), tmp_path / "more"
+    tiny.pack(captions=[{"text": "a cat", "source": "coca"}])
+    put_set(more / "train", [gray_clip(n, captions=[{"text": "a dog", "source": "llm"}]) for n in range(20, 24)])
+    write_json(more / "manifest.json", {})
+    sets = ("--data.mixture", f"{{pretrain: 1, {more}: 1}}")
+    assert main(tiny.train("1", *sets, "--data.caption_weights", "{coca: 2, llm: 1}")) == 0
+    said = capsys.readouterr().out
+    assert "skipped; no caption of 'llm'" in said and "skipped; no caption of 'coca'" in said

@@ -1,5 +1,6 @@
 """A stage killed with -9 at random moments and started again ends with the bytes of an unbroken run."""
 
+import csv
 import random
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import time
 
 import pytest
 import torch
+from test_numbers import TIMED
 from tiny_recipe import TinyRecipe
 
 from training.run import Run
@@ -16,7 +18,8 @@ NUM_KILLS = 3
 
 
 def begin(tiny, workers, *arguments):
-    options = ("--data.workers", str(workers), "--init_from", "null", *arguments)
+    accumulated = ("--data.batch_size", "1", "--trainer.accumulate_grad_batches", "2")
+    options = ("--data.workers", str(workers), "--init_from", "null", *accumulated, *arguments)
     command = [sys.executable, "-m", "training", *tiny.train("2", *options)]
     return subprocess.Popen(
         command,
@@ -53,14 +56,16 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(tiny):
-    """Weights and losses of a stage that nothing broke; neither workers nor checkpoints change them."""
+    """Weights and numbers of a stage that nothing broke; neither workers nor checkpoints change them."""
     assert begin(tiny, 0).wait() == 0
     return ended(Run(tiny.runs / "2"))
 
 
 def ended(run):
     weights = {kind: (run.folder / f"{kind}.safetensors").read_bytes() for kind in ("raw", "ema")}
-    return weights, (run.record or {})["held_out_loss"]
+    with (run.folder / "log.csv").open() as file:
+        rows = [{name: row[name] for name in row.keys() - {*TIMED}} for row in csv.DictReader(file)]
+    return weights, (run.record or {})["held_out_loss"], rows
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from tiny_recipe import FAMILIES, TinyRecipe
 
 from training.__main__ import main
 from training.callbacks.checkpoints import Checkpoints
+from training.callbacks.csv_log import CsvLog
 from training.callbacks.loggers import loggers_of
 from training.module import StageModule
 from training.peak_flops import PEAK_TFLOPS, peak_flops
@@ -95,6 +96,25 @@ def test_an_absent_wandb_is_told_before_anything_is_written(tiny, monkeypatch, c
     assert "watch.wandb is 'films', but the package wandb is not installed" in capsys.readouterr().err
     assert not (tiny.runs / "1").exists()
     assert len(loggers_of(tiny.runs / "1", None)) == 2
+
+
+def test_numbers_go_to_wandb_where_it_is_there(tiny, monkeypatch):
+    """The package stands in for itself: what Lightning's logger would send is noted."""
+    sent: list[dict] = []
+
+    class Noted(CsvLog):
+        def __init__(self, project, name, group, save_dir):
+            super().__init__(save_dir / "wandb.csv")
+            assert (project, name, group) == ("films", "1", "runs-1")
+
+        def log_metrics(self, metrics, step=None):
+            sent.append({"step": step, **metrics})
+
+    monkeypatch.setattr("training.callbacks.loggers.find_spec", lambda name: object())
+    monkeypatch.setattr("training.callbacks.loggers.WandbLogger", Noted)
+    assert main(tiny.train("1", "--watch.wandb", "films")) == 0
+    losses = [row["loss"] for row in sent if "loss" in row]
+    assert losses == pytest.approx([float(row["loss"]) for row in rows(tiny)[1:]])
 
 
 def test_peaks_go_by_the_name_and_the_precision():

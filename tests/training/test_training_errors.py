@@ -9,6 +9,8 @@ from safetensors.torch import load_file, save_file
 from tiny_recipe import TinyRecipe
 
 from training.__main__ import main
+from training.run import Run
+from training.sole_user import sole_user
 
 
 @pytest.fixture
@@ -222,3 +224,24 @@ def test_no_bucket_of_motion(tmp_path, capsys):
     tiny.pack(motion_bucket=None)
     micro = ("--model.conditioning.micro", "[{source: fps}, {source: motion_bucket}]")
     refused(tiny, capsys, tiny.train("2", "--init_from", "null", *micro), "no `motion_bucket`", "pack.motion_column")
+
+
+def test_two_trainings_in_one_folder(tiny, capsys):
+    with sole_user(Run(tiny.runs / "1")):
+        refused(tiny, capsys, tiny.train("1"), "another process works on", "wait for it")
+    assert main(tiny.train("1")) == 0
+
+
+def test_a_checkpoint_of_another_run_is_refused(tiny, tmp_path, break_at, capsys):
+    break_at(8)
+    assert main(tiny.train("1")) == 1
+    break_at(8)
+    other, tiny.runs = tiny.runs, tmp_path / "faster"
+    faster = ("--model.optimizer.learning_rate", "0.01")
+    assert main(tiny.train("1", *faster, "--num_samples", "20")) == 1
+    shutil.copy(other / "1" / "last.ckpt", tiny.runs / "1" / "last.ckpt")
+    capsys.readouterr()
+    assert main(tiny.train("1", *faster, "--num_samples", "20")) == 1
+    assert "last.ckpt or one beside it is of another run" in capsys.readouterr().err
+    tiny.runs = other
+    assert main(tiny.train("1")) == 0  # its own is taken

@@ -27,8 +27,26 @@ class Checkpoints(Look):
     every: int
     path: Path
     screen: Screen
+    made_from: str
+    """Hash of all that decides the weights: a checkpoint of anything else is refused."""
     keep: int = 1
     """How many files; older ones are `last-1.ckpt` and so on."""
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: StageModule, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+        """Notes what the run is made from."""
+        checkpoint["made_from"] = self.made_from
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: StageModule, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+        """Sees that the checkpoint is of this run.
+
+        Raises:
+            ValueError: it is of another one, brought here by hand.
+        """
+        if checkpoint.get("made_from", self.made_from) != self.made_from:
+            raise ValueError(
+                f"{self.path} or one beside it is of another run: other settings, data or weights. Bring this run's "
+                "own back, or remove it, and the stage starts from its first step"
+            )
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, outputs: Any, batch: Any, batch_idx: int):  # type: ignore[override]
         """Writes when it is time."""

@@ -18,7 +18,7 @@ from training.screen import Screen
 class Watchers:
     """The callbacks of a stage."""
 
-    def __init__(self, stage: Stage, run: Run, total: int, screen: Screen) -> None:
+    def __init__(self, stage: Stage, run: Run, total: int, screen: Screen, made_from: str) -> None:
         watch, data = stage.watch, stage.data
         self.failures = Failures(run.folder, screen, data.max_failed)
         self.guard = GradientGuard(
@@ -38,6 +38,6 @@ class Watchers:
             Evaluations(total, stage.evaluation, data, run, screen),
             Snapshots(total, watch.ema_snapshots_every, run.snapshots),
             # it saves the state of the others
-            Checkpoints(total, watch.checkpoint_every, run.checkpoint, screen, watch.keep_checkpoints),
+            Checkpoints(total, watch.checkpoint_every, run.checkpoint, screen, made_from, watch.keep_checkpoints),
             clock,  # last: time until it is not of the steps
         ]
