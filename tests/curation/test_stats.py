@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -6,6 +8,7 @@ from handmade import VIDEO, clip_ids, put_clips, put_dedup, put_scores, put_verd
 from curation import funnel, stats, streamed
 from curation.config import CurateConfig, RuleSet
 from curation.maker import stamped
+from curation.report.page import NAME
 from curation.tables import Corpus, part_name
 from shards.schema import FAILURES, INPUTS
 from shards.store import write_json, write_table
@@ -173,3 +176,8 @@ def test_a_corpus_of_broken_files_alone_has_an_empty_table_of_clips(tmp_path):
     clips = read(corpus, "clips")
     assert len(clips) == 0 and {"clip_id", "flow", "kept_hq"} <= set(clips.column_names)
     assert len(read(corpus, "failures")) == 1
+
+
+def test_the_readme_names_all_that_lies_in_stats():
+    told = Path("README.md").read_text(encoding="utf-8").split("## What comes out")[1].split("## ")[0]
+    assert [name for name in (*stats.TABLES, NAME) if name not in told] == []
