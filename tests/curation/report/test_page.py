@@ -6,14 +6,13 @@ from html.parser import HTMLParser
 import pytest
 from handmade import clip_ids, put_verdicts
 from PIL import Image
-from reportable import HOSTILE, put_corpus, report
+from reportable import HOSTILE, SECTIONS, put_corpus, report
 
 import curation.report.page as page_module
 from curation.config import CurateConfig
 from curation.report import pictures
 from shards.store import remove_folder
 
-SECTIONS = ["funnel", "footage", "rejected", "scores", "correlation", "duplicates", "cuts", "failures", "made-by"]
 LOADING = {"src", "srcset", "data", "poster", "action", "formaction", "background", "xlink:href", "href"}
 
 
