@@ -20,7 +20,7 @@ from curation.funnel import render as render_funnel
 from curation.guard import claim, describe, refuse_changed
 from curation.listing import list_videos, sample_stably
 from curation.maker import makers
-from curation.progress import Following, Screen
+from curation.progress import Following, Screen, in_words
 from curation.report.page import renew_report
 from curation.rules import check as check_rules
 from curation.rules import columns_of
@@ -212,19 +212,22 @@ class Curation:
         if dedup.is_done(self.corpus):
             self._nothing_to_do("dedup", dedup.TABLE)
         else:
-            self.screen.say(f"dedup: {_words(dedup.run(self.corpus, config.dedup, config.scorers))}")
+            self.screen.say(f"dedup: {in_words(dedup.run(self.corpus, config.dedup, config.scorers))}")
 
     def filter(self, write: bool = True, in_full: bool = True) -> None:
         """Job 4; cheap, so always done anew.
 
         Args:
             write: false only says what would come out.
-            in_full: says what each rule rejects, and not just how many clips are kept; without `write` always so.
+            in_full: says what each rule rejects, and not just how many clips are kept; without `write` always so. With
+                `write`, it is the only job, and so says as well that `stats/` is of the verdicts before.
         """
         self.check_filter()
         for name, judged in filter.judge_sets(self.corpus, self.config, write).items():
-            line = f"filter {name}: {_words(judged.summary.counts())}"
+            line = f"filter {name}: {in_words(judged.summary.counts())}"
             self.screen.say(line if write and not in_full else render(judged, is_trial=not write))
+        if write and in_full and (folder := self.corpus.folder("stats")).exists():
+            self.screen.say(f"{folder} speaks of the verdicts before: make stats OUT={self.corpus.root} writes it anew")
 
     def check_filter(self) -> None:
         """Sees that rules find the tables of all jobs before.
@@ -268,7 +271,7 @@ class Curation:
             if todo:
                 task = pack.PackTask(corpus, config.pack_of(name), name, config.split.limits)
                 self._run_parts(f"pack {name}", task, todo)
-                self.screen.say(f"pack {name}: {_words(pack.finish(corpus, name))}")
+                self.screen.say(f"pack {name}: {in_words(pack.finish(corpus, name))}")
             else:
                 self._nothing_to_do(f"pack {name}", f"shards/{name}")
 
@@ -293,7 +296,3 @@ class Curation:
 
     def _nothing_to_do(self, job: str, *tables: str) -> None:
         self.screen.say(f"{job}: nothing to do, all parts stand ({', '.join(tables)})")
-
-
-def _words(counts: dict) -> str:
-    return ", ".join(f"{count:g} {name}" for name, count in counts.items())

@@ -4,11 +4,12 @@ A score table mirrors `clips` row for row, so a join is columns laid side by sid
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.types as types
 
+from curation.maker import makers, refuse_other_maker
 from curation.tables import Corpus
 from shards import store
 from shards.schema import CLIP_ID, CLIPS
@@ -26,6 +27,8 @@ class Joined:
     """Every column by name, with its type, doc and unit; `clips` first, then the tables in the order given."""
     homes: dict[str, str]
     """Column -> the table that holds it."""
+    made_by: dict[str, str] = field(default_factory=dict)
+    """Score table -> hash of the configuration that made it, weights included; of those that remember one."""
 
     def parts(self) -> list[str]:
         """Parts of `clips` that are done, sorted."""
@@ -43,13 +46,13 @@ class Joined:
         """Proves that every table that holds one of the columns mirrors `clips`, all parts; gives the number of clips.
 
         Raises:
-            ValueError: a file is missing or does not mirror `clips`; names the file.
+            ValueError: a file is missing, does not mirror `clips`, or was made otherwise; names the file.
         """
         tables, rows = sorted({self.homes[column] for column in columns} - {"clips"}), 0
         for part in self.parts():
             clip_ids = self.corpus.read("clips", part, [KEY])[KEY]
             for table in tables:
-                read_mirror(self.corpus, table, part, clip_ids, [])
+                self._mirror(table, part, clip_ids, [])
             rows += len(clip_ids)
         return rows
 
@@ -75,7 +78,8 @@ class Joined:
             pending: give nulls for a score table whose part is not done, where otherwise that is an error.
 
         Raises:
-            ValueError: a file is missing, lacks a column, or does not mirror `clips`; names the file.
+            ValueError: a file is missing, lacks a column, does not mirror `clips`, or was made with another
+                configuration or other weights than its table remembers; names the file.
         """
         wanted: dict[str, list[str]] = {"clips": []}
         for column in columns:
@@ -86,9 +90,15 @@ class Joined:
             if pending and not self.corpus.has(table, part):
                 found |= {name: pa.nulls(len(clips), self.fields[name].type) for name in names}
             else:
-                side = read_mirror(self.corpus, table, part, clips[KEY], names)
+                side = self._mirror(table, part, clips[KEY], names)
                 found |= {name: side[name] for name in names}
         return pa.table([found[name] for name in columns], schema=pa.schema([self.fields[name] for name in columns]))
+
+    def _mirror(self, table: str, part: str, clip_ids: pa.ChunkedArray, columns: list[str]) -> pa.Table:
+        side = read_mirror(self.corpus, table, part, clip_ids, columns)
+        if table in self.made_by:
+            refuse_other_maker(self.corpus.path(table, part), side.schema, self.made_by[table])
+        return side
 
 
 def join(corpus: Corpus, scorers: Iterable[str]) -> Joined:
@@ -97,15 +107,16 @@ def join(corpus: Corpus, scorers: Iterable[str]) -> Joined:
     Raises:
         ValueError: a score table has no part yet, or two tables hold columns of one name.
     """
-    fields, homes = {field.name: field for field in CLIPS}, dict.fromkeys(CLIPS.names, "clips")
-    for table in (f"scores/{name}" for name in scorers):
-        for field in _schema(corpus, table):
-            if field.name == KEY:
+    known, homes = {each.name: each for each in CLIPS}, dict.fromkeys(CLIPS.names, "clips")
+    tables = [f"scores/{name}" for name in scorers]
+    for table in tables:
+        for each in _schema(corpus, table):
+            if each.name == KEY:
                 continue
-            if field.name in homes:
-                raise ValueError(f"{table} and {homes[field.name]} both hold a column `{field.name}`; rename one")
-            fields[field.name], homes[field.name] = field, table
-    return Joined(corpus, fields, homes)
+            if each.name in homes:
+                raise ValueError(f"{table} and {homes[each.name]} both hold a column `{each.name}`; rename one")
+            known[each.name], homes[each.name] = each, table
+    return Joined(corpus, known, homes, makers(corpus, tables))
 
 
 def read_mirror(corpus: Corpus, table: str, part: str, clip_ids: pa.ChunkedArray, columns: list[str]) -> pa.Table:

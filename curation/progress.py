@@ -15,6 +15,11 @@ RATES = {"frames": "frames/s"}  # counts that are told as a speed
 HOURS = {"footage_s": "of footage"}
 
 
+def in_words(counts: Mapping[str, float]) -> str:
+    """E.g. `6 clips, 2 kept`."""
+    return ", ".join(f"{count:g} {name}" for name, count in counts.items())
+
+
 class Screen:
     """Where progress and results are written."""
 

@@ -3,7 +3,7 @@
 # pyright: reportAttributeAccessIssue=false
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,7 +12,6 @@ import pyarrow.types as types
 from curation.bucket_column import bucket_column
 from curation.config import CurateConfig, PackConfig
 from curation.joined import Joined, join
-from curation.maker import makers
 from curation.mirror import read_side_by_side
 from curation.rules import columns_of
 from curation.safe_score import score_schema
@@ -36,8 +35,6 @@ class Selectable:
     """The user's columns; one that bears the name of a score is not among them."""
     pack: PackConfig | None = None
     """How the set in question is packed: its buckets make the column `bucket`."""
-    made_by: dict[str, str] = field(default_factory=dict)
-    """Table -> hash of the configuration that made it."""
 
     @property
     def is_bucketed(self) -> bool:
@@ -75,7 +72,7 @@ class Selectable:
     def makers_of(self, columns: Iterable[str]) -> dict[str, str]:
         """Column -> hash of the configuration that made its table, weights included; of scores that remember one."""
         homes = {name: self.wide.homes.get(name, "") for name in columns}
-        return {name: self.made_by[home] for name, home in homes.items() if home in self.made_by}
+        return {name: self.wide.made_by[home] for name, home in homes.items() if home in self.wide.made_by}
 
     def parts(self) -> list[str]:
         """Parts of `clips`, sorted."""
@@ -93,7 +90,7 @@ class Selectable:
         wanted: dict[str, list[str]] = {"clips": []}
         for name in dict.fromkeys([*known, *(["video_id"] if told else [LENGTH])]):
             wanted.setdefault(self.wide.homes[name], []).append(name)
-        found = read_side_by_side(self.wide.corpus, part, wanted, self.made_by)
+        found = read_side_by_side(self.wide.corpus, part, wanted, self.wide.made_by)
         rows = pa.table(found, schema=pa.schema([self.wide.fields[name] for name in found]))
         if told:
             users = {name: self.users[name] for name in told}
@@ -126,8 +123,7 @@ def selectable(corpus: Corpus, scorers: Iterable[str], wanted: Iterable[str]) ->
     wide = join(corpus, [*scorers, "dedup"])
     others = set(wanted) - wide.fields.keys()
     users = user_columns(corpus, others) if others else {}
-    made_by = makers(corpus, set(wide.homes.values()) - {"clips"})
-    return Selectable(wide, {name: dtype for name, dtype in users.items() if name not in wide.fields}, made_by=made_by)
+    return Selectable(wide, {name: dtype for name, dtype in users.items() if name not in wide.fields})
 
 
 def declared(corpus: Corpus, config: CurateConfig, listed: pa.Table | None) -> dict[str, pa.DataType]:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from curation.accounts import count
 from curation.config import CurateConfig
 from curation.coverage import COVERAGE, coverage
+from curation.filtered import filtered_sets
 from curation.funnel import FUNNEL, Sum, broken, to_table
 from curation.histograms import HISTOGRAMS, histograms, score_columns, spreads
 from curation.joined import KEY, Joined, join, read_mirror
@@ -44,10 +45,12 @@ def run(corpus: Corpus, config: CurateConfig) -> list[Sum]:
         The funnel. If one of its sums is broken, those of OF_CLIPS are not written and old ones are removed.
 
     Raises:
-        ValueError: a table cannot be read or does not mirror `clips`; names the file.
+        ValueError: a table cannot be read, does not mirror `clips`, or has parts that were made with another
+            configuration or other weights; names the file.
     """
     folder = corpus.folder("stats")
-    sums = count(corpus, config.scorers, config.sets)
+    sets = filtered_sets(corpus, config.sets)
+    sums = count(corpus, config.scorers, sets)
     write_table(folder / "funnel.parquet", to_table(sums), FUNNEL)
     write_table(folder / "failures.parquet", failures(corpus, config.sets), LOST)
     write_streamed(folder / "coverage.parquet", COVERAGE, coverage(corpus))
@@ -56,7 +59,7 @@ def run(corpus: Corpus, config: CurateConfig) -> list[Sum]:
             (folder / name).unlink(missing_ok=True)
     else:
         scored = [name for name in [*config.scorers, "dedup"] if corpus.parts(f"scores/{name}")]
-        sets = [name for name in config.sets if corpus.parts(f"verdicts/{name}")]
+        sets = [name for name in sets if corpus.parts(f"verdicts/{name}")]
         write_clips(join(corpus, scored), sets, merged_columns(corpus))
         write_histograms(corpus, sets)
     return sums

@@ -29,6 +29,14 @@ def media() -> Path:
 
 
 @pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a browser."""
+    from installed import find_chromium
+
+    return find_chromium()
+
+
+@pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
     """A server that speaks S3 over HTTP, where `s3://` leads in this process and its children; gives its endpoint."""
     from moto.server import ThreadedMotoServer

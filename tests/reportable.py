@@ -19,6 +19,7 @@ CONFIG = CurateConfig(scorers={"motion": None}, sets={"pretrain": RuleSet(), "hq
 CLIPS = 24
 PARTS = 2
 TICKS = 1000  # of two seconds
+SECTIONS = ["funnel", "footage", "rejected", "scores", "correlation", "duplicates", "cuts", "failures", "made-by"]
 HOSTILE = '</script><img src="http://evil.example/x.png" onerror="alert(1)">{{ 7 * 7 }}'
 RULES = {
     "rules": [{"column": "motion", "min": 6.0}],

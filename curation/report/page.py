@@ -28,6 +28,8 @@ from shards.places import Place, reaching
 from shards.store import atomic_path, parquet_file
 
 NAME = "report.html"
+MAX_BYTES = 14_500_000
+"""Of the page, which is promised to stay under 15 MB: pictures get what the rest leaves."""
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_CORRELATED = 24
 STRONG = 12
@@ -69,8 +71,11 @@ def write_report(corpus: Corpus, config: CurateConfig, sums: Sequence[Sum]) -> P
         **_of_stats(corpus, rules),
     }
     shots = [shot for video in told["timelines"] for shot in video.shots]
-    shots += [clip.shot for clip in told["clips"].values()]
-    html = _environment().get_template("report.html").render(told | {"pictures": pictures(corpus, shots)})
+    shots += [told["clips"][number].shot for number in told["shown"]]
+    template = _environment().get_template("report.html")
+    bare = template.render(told | {"pictures": dict.fromkeys(shots, "")})
+    room = MAX_BYTES - len(bare.encode())
+    html = template.render(told | {"pictures": pictures(corpus, shots, room)})
     target = corpus.folder("stats") / NAME
     with atomic_path(target) as temporary:
         temporary.write_text(html, encoding="utf-8")
@@ -89,7 +94,7 @@ def _of_stats(corpus: Corpus, rules: dict[str, dict]) -> dict[str, Any]:
             "most_lost": most_lost(covered) if covered else [],
         }
         if clips is None or bins is None or not clips.metadata.num_rows:
-            return told | {"clips": {}, "scores": [], "groups": [], "correlation": None, "num_unshown": 0}
+            return told | {"clips": {}, "shown": [], "scores": [], "groups": [], "correlation": None, "num_unshown": 0}
         return told | _of_clips(corpus, clips, bins.read().to_pylist(), rules)
 
 
@@ -110,11 +115,12 @@ def _of_clips(corpus: Corpus, clips: pq.ParquetFile, bins: list[dict], rules: di
     shown = [name for name in shown if name in varied or any(line.column == name for line in drawn)]
     found = find_strips(clips, shown, drawn)
     told, together = scores(clips, shown, bins, drawn, rules, found, spread), groups(clips)
-    rows = row_numbers(told) | {number for group in together for number in group.rows}
+    rows = row_numbers(told) + [number for group in together for number in group.rows]
     likeness = [name for name in ("perceptual_similarity", "semantic_similarity") if together]
     return {
         "scores": told,
         "groups": together,
+        "shown": rows,
         "clips": clips_of(corpus, clips, rows, list(rules), likeness),
         "correlation": _correlation(spread, varied[:MOST_CORRELATED]),
         "num_unshown": len(columns) - len(shown),

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ BOX_PX = (208, 156)
 """A picture fits into it; pages show it at half of that on fine screens."""
 QUALITY = 55
 MAX_BYTES = 8 * 2**20
-"""Of all pictures of a page, encoded; past that there are none."""
+"""Of all pictures of a page, encoded, each as often as it is shown; past that there are none."""
 
 
 @dataclass(frozen=True, order=True)
@@ -28,21 +29,27 @@ class Shot:
     end_pts: int
 
 
-def pictures(corpus: Corpus, shots: Iterable[Shot]) -> dict[Shot, str]:
+def pictures(corpus: Corpus, shots: Iterable[Shot], most: int = MAX_BYTES) -> dict[Shot, str]:
     """Each shot's picture as a `data:` address; none of those that have no proxy frame that can be read.
 
-    Parts are read one by one, each once. Which are left out beyond MAX_BYTES depends on the shots alone.
+    Parts are read one by one, each once. Which are left out for want of room depends on the shots and the room alone.
+
+    Args:
+        corpus: has the proxy frames.
+        shots: each as often as the page shows it, for its picture stands there each time.
+        most: bytes for all of them, beside MAX_BYTES.
     """
+    times, room = Counter(shots), min(most, MAX_BYTES)
     by_part: dict[str, list[Shot]] = {}
-    for shot in sorted(set(shots)):
+    for shot in sorted(times):
         by_part.setdefault(shot.part, []).append(shot)
     found, spent = {}, 0
     for part, wanted in by_part.items():
         for shot, webp in _of_part(corpus, part, wanted).items():
             address = "data:image/webp;base64," + base64.b64encode(webp).decode()
-            spent += len(address)
-            if spent <= MAX_BYTES:
-                found[shot] = address
+            cost = len(address) * times[shot]
+            if spent + cost <= room:
+                found[shot], spent = address, spent + cost
     return found
 
 

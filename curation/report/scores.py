@@ -157,7 +157,7 @@ def _row(title: str, fails: bool | None, found: Found) -> Row:
     return Row(title, fails, found.total, shown)
 
 
-def row_numbers(told: Sequence[Score]) -> set[int]:
-    """Of every clip that is shown."""
+def row_numbers(told: Sequence[Score]) -> list[int]:
+    """Of every clip that is shown, as often as it is."""
     rows = [row for score in told for row in (*score.ends, *(r for drawn in score.lines for r in drawn.rows))]
-    return {number for row in rows for _, number in row.shown}
+    return [number for row in rows for _, number in row.shown]

@@ -30,6 +30,14 @@ class Span:
     kept: dict[str, bool | None] = field(default_factory=dict)
     """Of a clip, set -> whether it is kept."""
 
+    @property
+    def verdicts(self) -> dict[bool | None, list[str]]:
+        """Whether it is kept -> the sets that say so: what is drawn of a clip does not grow with the sets."""
+        found: dict[bool | None, list[str]] = {}
+        for name, kept in self.kept.items():
+            found.setdefault(kept, []).append(name)
+        return found
+
 
 @dataclass(frozen=True)
 class Timeline:

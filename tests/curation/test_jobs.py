@@ -15,7 +15,7 @@ from curation.progress import Screen
 from curation.scorer import Scorer
 from curation.tables import Corpus
 from shards.schema import CAPTIONS
-from shards.store import move_folder
+from shards.store import move_folder, write_json
 
 CHAIN = {"c": Sum("c", "b"), "b": Sum("b", "a"), "a": Sum("a", "num_frames")}
 
@@ -121,6 +121,16 @@ def test_filter_refuses_duplicates_that_were_found_with_other_settings_or_scores
         score(CHAIN | {"a": Sum("a", "num_frames", plus=2)}, jobs=("filter",), dedup=BY_A, sets=SETS)
     assert not filtered(corpus)
     assert "filter hq: 6 clips" in score(CHAIN, jobs=("filter",), dedup=BY_A, sets=SETS)
+
+
+def test_filter_alone_says_that_stats_are_of_the_verdicts_before(corpus, score, monkeypatch):
+    monkeypatch.setattr(Curation, "stats", lambda self: write_json(self.corpus.folder("stats") / "any.json", {}))
+    score(CHAIN, jobs=("score", "dedup"), dedup=BY_A, sets=SETS)
+    stale = f"{corpus.folder('stats')} speaks of the verdicts before: make stats OUT={corpus.root} writes it anew"
+    assert "speaks of" not in score(CHAIN, jobs=("filter",), dedup=BY_A, sets=SETS)
+    assert "speaks of" not in score(CHAIN, jobs=("filter", "stats"), dedup=BY_A, sets=SETS)
+    assert "speaks of" not in score(CHAIN, jobs=("filter", "stats"), dedup=BY_A, sets=SETS)
+    assert score(CHAIN, jobs=("filter",), dedup=BY_A, sets=SETS).splitlines().count(stale) == 1
 
 
 def test_filter_refuses_duplicates_that_are_not_whole(corpus, score):

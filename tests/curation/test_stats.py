@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -5,9 +7,11 @@ from handmade import VIDEO, clip_ids, put_clips, put_dedup, put_scores, put_verd
 
 from curation import funnel, stats, streamed
 from curation.config import CurateConfig, RuleSet
+from curation.maker import stamped
+from curation.report.page import NAME
 from curation.tables import Corpus, part_name
 from shards.schema import FAILURES, INPUTS
-from shards.store import write_table
+from shards.store import write_json, write_table
 
 CONFIG = CurateConfig(scorers={"motion": None}, sets={"hq": RuleSet()})
 
@@ -24,6 +28,7 @@ def corpus(tmp_path):
         put_scores(corpus, part, "motion", ids, errors=[None, "dark"], flow=[1.0, None], embedding=embedding)
         put_dedup(corpus, part, ids)
         put_verdicts(corpus, part, "hq", ids, [[], ["flow:null"]])
+    write_json(corpus.folder("verdicts/hq") / "rules.json", {})
     return corpus
 
 
@@ -80,6 +85,15 @@ def test_what_a_job_has_not_reached_is_null(corpus):
     assert clips["kept_hq"].to_pylist() == [True, False, None, None]
 
 
+def test_a_set_that_was_not_filtered_to_the_end_is_not_counted_and_told(corpus, caplog):
+    (corpus.folder("verdicts/hq") / "rules.json").unlink()
+    sums = stats.run(corpus, CONFIG)
+    assert "hq" not in [each.name for each in sums] and not funnel.broken(sums)
+    assert "kept_hq" not in read(corpus, "clips").column_names
+    assert set(read(corpus, "histograms")["rule_set"].to_pylist()) == {None}
+    assert "the set hq was not filtered to the end and is not counted; run JOB=filter" in caplog.text
+
+
 def test_without_later_jobs(tmp_path):
     corpus = Corpus(tmp_path)
     put_videos(corpus, 0, [split_video(2) | {"video_id": VIDEO}])
@@ -109,6 +123,21 @@ def test_a_broken_sum_leaves_no_table_of_clips_but_tells(corpus):
     assert [each.name for each in funnel.broken(sums)] == ["hq"]
     assert not (corpus.folder("stats") / "clips.parquet").exists()
     assert False in read(corpus, "funnel")["holds"].to_pylist()
+
+
+def test_a_part_made_with_other_weights_is_refused(corpus):
+    write_json(corpus.folder("scores/motion") / "config.json", {"config": {}, "hash": "now"})
+    for part, made_by in enumerate(["now", "then"]):
+        rows = corpus.read("scores/motion", part_name(part))
+        corpus.write("scores/motion", part_name(part), rows, stamped(rows.schema, made_by))
+    with pytest.raises(
+        ValueError, match=r"motion/part-00001.parquet was made with another .* weights .*Remove that file and run JOB"
+    ):
+        stats.run(corpus, CONFIG)
+    rows = corpus.read("scores/motion", "part-00001")
+    corpus.write("scores/motion", "part-00001", rows, stamped(rows.schema, "now"))
+    stats.run(corpus, CONFIG)
+    assert len(read(corpus, "clips")) == 4
 
 
 def test_clips_that_changed_places_are_refused(corpus):
@@ -141,8 +170,14 @@ def test_a_corpus_of_broken_files_alone_has_an_empty_table_of_clips(tmp_path):
     put_scores(corpus, 0, "motion", ids, flow=[])
     put_dedup(corpus, 0, ids)
     put_verdicts(corpus, 0, "hq", ids, [])
+    write_json(corpus.folder("verdicts/hq") / "rules.json", {})
     sums = stats.run(corpus, CONFIG)
     assert not funnel.broken(sums) and "1 failed" in funnel.render(sums)
     clips = read(corpus, "clips")
     assert len(clips) == 0 and {"clip_id", "flow", "kept_hq"} <= set(clips.column_names)
     assert len(read(corpus, "failures")) == 1
+
+
+def test_the_readme_names_all_that_lies_in_stats():
+    told = Path("README.md").read_text(encoding="utf-8").split("## What comes out")[1].split("## ")[0]
+    assert [name for name in (*stats.TABLES, NAME) if name not in told] == []

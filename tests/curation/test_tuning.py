@@ -51,6 +51,14 @@ def test_a_dry_run_says_what_would_come_out_and_writes_nothing(corpus, capsys):
     assert files(corpus) == before
 
 
+def test_a_dry_run_says_nothing_of_stats(corpus, capsys):
+    write_json(corpus.folder("stats") / "any.json", {})
+    assert run(corpus, "filter", "--set", "hq.motion.min=6", "--dry-run") == 0
+    assert "speaks of" not in capsys.readouterr().out
+    assert run(corpus, "filter") == 0
+    assert "speaks of the verdicts before" in capsys.readouterr().out
+
+
 def test_a_dry_run_says_what_would_change_of_the_verdicts_that_stand(corpus, capsys):
     assert run(corpus, "filter") == 0  # motion is 0 to 7, each clip lasts two seconds
     capsys.readouterr()

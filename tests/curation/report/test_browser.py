@@ -3,13 +3,11 @@
 import html
 import json
 import re
-import shutil
 import subprocess
 
 import pytest
 from reportable import HOSTILE, put_corpus, report
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 OPTIONS = "--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --allow-file-access-from-files --dump-dom"
 # A window has no less than 500 pixels, a frame in it may have.
 LOOK = """<!DOCTYPE html><body><iframe src="PAGE" width="WIDTH" height="900" style="border:0"></iframe><script>
@@ -38,19 +36,17 @@ frame.addEventListener("load", () => {
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    if BROWSER is None:
-        pytest.skip("no Chromium is installed: only test_page.py looks at the page")
+def page(chromium, tmp_path_factory):
     return report(put_corpus(tmp_path_factory.mktemp("browser") / ("films" * 12), name=HOSTILE + "long-" * 60))
 
 
-def look(page, folder, width, scheme):
+def look(chromium, page, folder, width, scheme):
     """What a browser found, and what it wrote to its console."""
     outer = folder / "look.html"
     outer.write_text(LOOK.replace("PAGE", page.as_uri()).replace("WIDTH", str(width)))
     options = [f"--user-data-dir={folder}/profile", "--window-size=1500,900", "--enable-logging=stderr"]
     options.append(f"--blink-settings=preferredColorScheme={('dark', 'light').index(scheme)}")
-    command = [BROWSER, *OPTIONS.split(), *options, outer.as_uri()]
+    command = [chromium, *OPTIONS.split(), *options, outer.as_uri()]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120)
     told = re.search(r'data-found="([^"]*)"', run.stdout)
     assert told, run.stderr[-2000:]
@@ -58,8 +54,8 @@ def look(page, folder, width, scheme):
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1440, "dark")])
-def test_the_page_in_a_browser(page, tmp_path, width, scheme):
-    found, console = look(page, tmp_path, width, scheme)
+def test_the_page_in_a_browser(chromium, page, tmp_path, width, scheme):
+    found, console = look(chromium, page, tmp_path, width, scheme)
     assert console == [] and found["name"] == "films" * 12 and found["title"].startswith("films")
     assert found["width"] == width and found["overflow"] <= 0 and found["wide"] == []
     assert found["images"] > 40 and found["empty"] == 0 and found["charts"] >= 2
@@ -68,12 +64,12 @@ def test_the_page_in_a_browser(page, tmp_path, width, scheme):
     assert found["dark"] == (scheme == "dark") and (found["background"] == "rgb(18, 20, 24)") == (scheme == "dark")
 
 
-def test_the_browser_tells_of_errors(page, tmp_path):
+def test_the_browser_tells_of_errors(chromium, page, tmp_path):
     """Else the test above could not fail."""
     spoilt = tmp_path / "spoilt.html"
     text = page.read_text().replace(
         "</main>", '<img src="http://127.0.0.1:1/x.png"><p style="width:2000px">x</p></main>'
     )
     spoilt.write_text(text)
-    found, console = look(spoilt, tmp_path, 390, "light")
+    found, console = look(chromium, spoilt, tmp_path, 390, "light")
     assert found["overflow"] > 1000 and found["empty"] == 1 and "Content Security Policy" in console[0]

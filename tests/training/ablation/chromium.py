@@ -4,21 +4,19 @@ import base64
 import fcntl
 import json
 import os
-import shutil
 import subprocess
 import time
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 OPTIONS = "--headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --remote-debugging-pipe"
 
 
 class Chromium:
     """A browser with one page."""
 
-    def __init__(self, profile):
+    def __init__(self, path, profile):
         ends = [*os.pipe(), *os.pipe()]
         down, self._write, self._read, up = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends)
-        command = [str(BROWSER), *OPTIONS.split(), f"--user-data-dir={profile}", "about:blank"]
+        command = [path, *OPTIONS.split(), f"--user-data-dir={profile}", "about:blank"]
         self._process = subprocess.Popen(
             command,
             preexec_fn=lambda: (os.dup2(down, 3), os.dup2(up, 4)),  # the protocol is spoken on these

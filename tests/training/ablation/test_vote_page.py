@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from ablated import CAPTIONS, put_ablation
-from chromium import BROWSER, Chromium
+from chromium import Chromium
 
 from training.ablation.booth import Booth
 from training.ablation.matches import find_matches, find_trials
@@ -16,10 +16,8 @@ OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if BROWSER is None:
-        pytest.skip("no Chromium is installed: only test_server.py looks at the page")
-    with Chromium(tmp_path_factory.mktemp("profile")) as browser:
+def browser(chromium, tmp_path_factory):
+    with Chromium(chromium, tmp_path_factory.mktemp("profile")) as browser:
         yield browser
 
 
