@@ -88,20 +88,26 @@ plan: $(READY)  ## say what the stages of RECIPE=demo would do, without weights 
 	@$(RUN) -m training plan $(if $(RECIPE),--recipe '$(RECIPE)') $(if $(STAGE),--stage '$(STAGE)') \
 		$(if $(SHARDS),--data.shards '$(SHARDS)') $(ARGS)
 
-JUDGE := data/demo/judge
-CORPUS ?= data/demo/corpus
+DEMO  := data/demo/corpus
+JUDGE := data/demo/judge/corpus
+PACKED := shards/pretrain/manifest.json
+CORPUS ?= $(DEMO)
 ABLATED = $(or $(RECIPE),demo-ablate)
+COMPARED = $(or $(STAGE),$(if $(wildcard $(addsuffix /2b.yaml,configs/train/$(ABLATED) $(ABLATED))),2b,2))
 
-ablate: $(READY) $(if $(RECIPE),,$(JUDGE)/corpus/shards/pretrain/manifest.json)  ## train the same model on each subset of a sweep of CORPUS and compare them [RECIPE= OUT= ARGS="--seeds 3 --arms raw,full"]
+ablate: $(READY) $(if $(filter $(DEMO),$(CORPUS)),$(DEMO)/$(PACKED)) $(if $(filter demo-ablate,$(notdir $(ABLATED))),$(JUDGE)/$(PACKED))  ## train the same model on each subset of a sweep of CORPUS and compare them [RECIPE= STAGE= OUT= ARGS="--seeds 3 --arms raw,full"]
 	@$(RUN) -m curation sweep --out '$(CORPUS)'
 	@$(RUN) -m curation run --out '$(CORPUS)' --config '$(CORPUS)/raw.yaml' --job pack
-	@$(RUN) -m training encode --recipe $(ABLATED) --stage 2 --data.shards '$(CORPUS)/shards' --data.mixture '{"sweep_raw": 1}' --out '$(CORPUS)/latents/ablation'
-	@$(RUN) -m training ablate --recipe $(ABLATED) --corpus '$(CORPUS)' $(if $(OUT),--runs '$(OUT)') --data.latents '$(CORPUS)/latents/ablation' $(ARGS)
+	@$(RUN) -m training encode --recipe '$(ABLATED)' --stage '$(COMPARED)' --data.shards '$(CORPUS)/shards' --data.mixture '{"sweep_raw": 1}' --out '$(CORPUS)/latents/ablation'
+	@$(RUN) -m training ablate --recipe '$(ABLATED)' --stage '$(COMPARED)' --corpus '$(CORPUS)' $(if $(OUT),--runs '$(OUT)') --data.latents '$(CORPUS)/latents/ablation' $(ARGS)
+
+$(DEMO)/$(PACKED): | $(READY)
+	@$(RUN) -m curation run
 
 # footage of another seed, whose clean clips judge the arms: none of them trains on it
-$(JUDGE)/corpus/shards/pretrain/manifest.json: | $(READY)
-	@$(RUN) -m curation demo --out $(JUDGE)/footage --seed 1 --num_videos 12
-	@$(RUN) -m curation run --videos $(JUDGE)/footage/videos --captions $(JUDGE)/footage/captions.parquet --out $(JUDGE)/corpus \
+$(JUDGE)/$(PACKED): | $(READY)
+	@$(RUN) -m curation demo --out data/demo/judge/footage --seed 1 --num_videos 12
+	@$(RUN) -m curation run --videos data/demo/judge/footage/videos --captions data/demo/judge/footage/captions.parquet --out $(JUDGE) \
 		--config configs/curate/demo.yaml --pack.val_share 1
 
 vote: $(READY)  ## compare videos of an ablation's arms, blind, on a page of this machine: OUT=<its folder> [ARMS=a,b PORT= ARGS=]

@@ -5,12 +5,14 @@
 Held-out scenes of the demo world are spoilt by rising strength (`benchmarks/degradations.py`); Frechet distances are to
 the same scenes before that, so that they start at 0. `apart` is the distance to as many other scenes, none of them
 spoilt: what a smaller distance than that tells is hidden by the choice of scenes. `RESPONSES` says which metric has to
-answer what, and which way; metrics whose weights are not named are left out. Reads nothing but the demo's weights.
+answer what, and which way; metrics whose weights are not named are left out. Reads nothing but the demo's weights,
+which stand in for C3D in Inception Score (`benchmarks/demo_classes.py`).
 """
 
 import argparse
 import json
 import sys
+import tempfile
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +24,7 @@ import numpy as np
 import torch
 
 from benchmarks.degradations import WAYS, others
+from benchmarks.demo_classes import write_classes
 from benchmarks.held_out_scenes import HeldOut, held_out_scenes
 from training.bucket import Bucket
 from training.metrics.clipsim import ClipSim
@@ -30,6 +33,7 @@ from training.metrics.dynamic_degree import DynamicDegree
 from training.metrics.evaluation import Evaluation
 from training.metrics.fid import FrechetInceptionDistance
 from training.metrics.fvd import FrechetVideoDistance
+from training.metrics.inception_score import InceptionScore
 from training.metrics.metric import Metric, Videos
 from training.metrics.motion_smoothness import MotionSmoothness
 from training.metrics.open_clip_frames import OpenClip
@@ -46,6 +50,7 @@ RESPONSES = {
     "fid": {"noise": RISES, "blur": RISES, "shuffled": SAME},
     "proxy_fd": {"noise": RISES, "blur": RISES, "frozen": RISES, "shuffled": RISES},
     "clipsim": {"caption": FALLS, "noise": FALLS, "blur": FALLS, "shuffled": SAME},
+    "inception_score": {"blur": FALLS, "shuffled": FALLS},
     "background_consistency": {"noise": FALLS, "frozen": RISES, "shuffled": FALLS},
     "temporal_flickering": {"noise": FALLS, "blur": RISES, "frozen": RISES, "shuffled": FALLS},
     "motion_smoothness": {"noise": FALLS, "shuffled": FALLS},
@@ -60,6 +65,26 @@ def spoilt(scenes: Sequence[HeldOut], way: str, strength: float) -> Videos:
     captions = [scene.caption for scene in scenes]
     told = others(captions, strength) if way == "caption" else captions
     return Videos(torch.from_numpy(np.stack(frames)), told, FPS)
+
+
+def at_hand(folder: Path, frames: int) -> list[Metric]:
+    """The metrics for which the demo's weights suffice.
+
+    Args:
+        folder: where the stand-in for C3D is written.
+        frames: of the videos.
+    """
+    clip = OpenClip(f"local-dir:{WEIGHTS / 'clip'}")
+    classes = write_classes(folder / "classes.pt")
+    return [
+        ProxyFrechetDistance(VideoNet(str(WEIGHTS / "video_net"))),
+        ClipSim(clip),
+        InceptionScore(classes, num_frames=frames, num_splits=1),
+        BackgroundConsistency(clip),
+        TemporalFlickering(),
+        MotionSmoothness(),
+        DynamicDegree(),
+    ]
 
 
 def measured(metrics: Sequence[Metric], fake: Videos, real: Videos) -> dict[str, float]:
@@ -114,15 +139,13 @@ def main() -> int:
     parser.add_argument("--i3d", help="TorchScript of I3D: adds fvd")
     parser.add_argument("--inception", help="TorchScript of Inception: adds fid")
     options = parser.parse_args()
-    clip = OpenClip(f"local-dir:{WEIGHTS / 'clip'}")
-    metrics: list[Metric] = [ProxyFrechetDistance(VideoNet(str(WEIGHTS / "video_net")))]
-    metrics += [ClipSim(clip), BackgroundConsistency(clip)]
-    metrics += [TemporalFlickering(), MotionSmoothness(), DynamicDegree()]
-    metrics += [FrechetVideoDistance(options.i3d)] if options.i3d else []
-    metrics += [FrechetInceptionDistance(options.inception)] if options.inception else []
     bucket = Bucket(options.frames or (16 if options.i3d else 8), *SIZE)
     scenes = held_out_scenes(2 * options.videos, (), bucket, FPS)
-    found = ladder(metrics, scenes[: options.videos])
+    with tempfile.TemporaryDirectory() as folder:
+        metrics = at_hand(Path(folder), bucket.num_frames)
+        metrics += [FrechetVideoDistance(options.i3d)] if options.i3d else []
+        metrics += [FrechetInceptionDistance(options.inception)] if options.inception else []
+        found = ladder(metrics, scenes[: options.videos])
     others_real = [spoilt(some, "noise", 0) for some in (scenes[: options.videos], scenes[options.videos :])]
     apart = measured([metric for metric in metrics if metric.needs_real], *others_real)
     wrong = [

@@ -180,8 +180,8 @@ class Curation:
 
     def score(self) -> None:
         """Job 2."""
-        self._need("videos", "split")
-        self._need("captions", "split")
+        self.corpus.need("videos", "split")
+        self.corpus.need("captions", "split")
         tables = describe_tables(self.config.scorers)
         for table, description in tables.items():
             claim(self.corpus, "score", table, description)
@@ -205,9 +205,9 @@ class Curation:
     def dedup(self) -> None:
         """Job 3."""
         config = self.config
-        self._need("videos", "split")
+        self.corpus.need("videos", "split")
         for name in dedup.sources(config.dedup, config.scorers):
-            self._need(table_name(name), "score")
+            self.corpus.need(table_name(name), "score")
         refuse_changed(self.corpus, "dedup", dedup.TABLE, dedup.description(config.dedup, config.scorers))
         if dedup.is_done(self.corpus):
             self._nothing_to_do("dedup", dedup.TABLE)
@@ -238,9 +238,9 @@ class Curation:
         config = self.config
         check_scorers(config.scorers)
         self._check_rules(None)
-        self._need(dedup.TABLE, "dedup")
+        self.corpus.need(dedup.TABLE, "dedup")
         for name in config.scorers:
-            self._need(table_name(name), "score")
+            self.corpus.need(table_name(name), "score")
         for table, description in self._describe_ruled().items():
             refuse_changed(self.corpus, "score", table, description, compare_gone=False)
         refuse_changed(self.corpus, "dedup", dedup.TABLE, dedup.description(config.dedup, config.scorers))
@@ -261,7 +261,7 @@ class Curation:
         """Job 5."""
         corpus, config = self.corpus, self.config
         for name in config.sets:
-            self._need(f"verdicts/{name}", "filter")
+            self.corpus.need(f"verdicts/{name}", "filter")
         if forced:
             self.screen.say(force(corpus, config, "pack"))
         for name in config.sets:
@@ -277,7 +277,7 @@ class Curation:
 
     def stats(self) -> None:
         """Job 6; cheap, so always done anew."""
-        self._need("videos", "split")
+        self.corpus.need("videos", "split")
         sums = stats.run(self.corpus, self.config)
         self.screen.say(render_funnel(sums))
         page = renew_report(self.corpus, self.config, sums)
@@ -289,10 +289,6 @@ class Curation:
                 self.screen.say(f"look at {self.corpus.folder(f'shards/{name}')}: train, val")
         if page:
             self.screen.say(f"report: {page}")
-
-    def _need(self, table: str, job: str) -> None:
-        if not self.corpus.parts(table):
-            raise ValueError(f"{self.corpus.folder(table)} is empty; run JOB={job} first, or leave JOB out to run all")
 
     def _nothing_to_do(self, job: str, *tables: str) -> None:
         self.screen.say(f"{job}: nothing to do, all parts stand ({', '.join(tables)})")

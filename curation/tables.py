@@ -45,6 +45,18 @@ class Corpus:
         with reaching(folder):
             return sorted(path.stem for path in folder.glob("part-*.parquet"))
 
+    def need(self, table: str, job: str) -> None:
+        """Sees that a table has parts.
+
+        Raises:
+            ValueError: it has none; says what to run, which is `job` where those before it were.
+        """
+        if self.parts(table):
+            return
+        if not self.parts("videos"):
+            raise ValueError(f"{self.root} is not curated yet: make curate VIDEOS=<your footage> OUT={self.root}")
+        raise ValueError(f"{self.folder(table)} is empty; run JOB={job} first, or leave JOB out to run all")
+
     def read(self, table: str, part: str, columns: list[str] | None = None) -> pa.Table:
         """One part, all columns or some.
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import yaml
-from handmade import put_clips, put_scores
+from handmade import put_clips, put_scores, put_videos
 
 from curation import dedup
 from curation.__main__ import main
@@ -162,6 +162,22 @@ def test_a_sweep_writes_subsets_and_a_configuration_that_packs_them(corpus, caps
     assert main(["run", "--config", str(swept), "--out", str(corpus.root), "--job", "filter"]) == 0
     assert kept(corpus, "sweep_motion_top_25") == [True] * 6 + [False] * 2 and kept(corpus) == [False] * 3 + [True] * 5
     assert list(yaml.safe_load((corpus.root / "config.yaml").read_text())["sets"]) == ["hq", "low"]
+
+
+@pytest.mark.parametrize("command", ["sweep", "filter"])
+def test_without_footage_it_is_said_what_to_run(tmp_path, capsys, command):
+    out = tmp_path / "mine"
+    assert main([command, "--out", str(out)]) == 1
+    errors = capsys.readouterr().err.splitlines()
+    assert errors == [f"error: {out} is not curated yet: make curate VIDEOS=<your footage> OUT={out}"]
+    assert not (out / "sweep.yaml").exists()
+
+
+def test_of_a_corpus_that_is_not_done_the_next_job_is_said(corpus, capsys):
+    put_videos(corpus, 0, [{"video_id": "v"}])
+    corpus.path("scores/motion", "part-00000").unlink()
+    assert run(corpus, "sweep") == 1
+    assert "scores/motion is empty; run JOB=score first" in capsys.readouterr().err
 
 
 def test_verdicts_of_older_sweeps_are_removed_and_no_others(corpus, capsys):

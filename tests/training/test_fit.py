@@ -42,6 +42,7 @@ def test_stages_follow_each_other_and_a_video_can_be_sampled(tmp_path, family, c
     assert second.record and first.record
     assert second.record["made_from"]["init_weights"] == first.record["weights"]["ema.safetensors"]
     assert [measured["samples"] for measured in second.record["held_out_loss"]] == [0, 8, 16]
+    assert [measured["num_held_out"] for measured in second.record["held_out_loss"]] == [2, 2, 2]
     assert sorted(path.name for path in (tiny.runs / "2" / "videos").iterdir()) == [
         "000000016-0-raw.mp4",
         "000000016-0.mp4",

@@ -18,7 +18,10 @@ VALUES = pa.schema(
     [
         column("arm", pa.string(), "the selection that was trained on"),
         column("seed", pa.int64(), "of its training"),
-        *[METRICS.field(name) for name in ("name", "value", "low", "high", "better", "protocol", "missing")],
+        *[METRICS.field(name) for name in METRICS.names if name not in ("stage", "model_sha256", "num_real")],
+        column(
+            "num_real", pa.int32(), "reference videos; of the held-out loss its samples; null where that is unknown"
+        ),
     ]
 )
 
@@ -30,6 +33,8 @@ class Metric:
     name: str
     better: str
     protocol: str
+    network: str = ""
+    """SHA-256 of its network's weights; empty where it has none, or no trial tells."""
     values: dict[str, dict[int, float | None]] = field(default_factory=dict)
     """By arm and seed; None where it could not be measured."""
     videos: dict[str, dict[Round, float]] = field(default_factory=dict)
@@ -58,7 +63,7 @@ def collect(trials: Sequence[Trial], failed: Collection[str] = ()) -> tuple[dict
         figures = [_held_out(trial), *read_rows(trial.evaluation / METRICS_FILE, METRICS)]
         for figure in figures:
             metric = metrics.setdefault(figure["name"], Metric(figure["name"], figure["better"], figure["protocol"]))
-            _check_protocol(metric, figure, trial)
+            _check_alike(metric, figure, trial)
             metric.values.setdefault(trial.arm.name, {})[trial.seed] = figure["value"]
             rows.append({"arm": trial.arm.name, "seed": trial.seed} | {k: figure[k] for k in VALUES.names[2:]})
         for video in read_rows(trial.evaluation / VIDEOS_FILE, VIDEOS):
@@ -74,17 +79,34 @@ def collect(trials: Sequence[Trial], failed: Collection[str] = ()) -> tuple[dict
 def _held_out(trial: Trial) -> dict[str, Any]:
     """The last held-out loss as a figure."""
     measured: Sequence[Mapping[str, float]] = (trial.run.record or {}).get("held_out_loss") or []
-    told = {"name": HELD_OUT, "low": None, "high": None, "better": "lower"}
+    last = measured[-1] if measured else {}
     judged_on = yaml.safe_load(trial.run.config.read_text(encoding="utf-8"))["data"]["set"]
-    protocol = f"loss of the averaged weights on held-out samples of {judged_on}, fixed noise levels"
-    value = measured[-1]["loss"] if measured else None
-    return told | {"value": value, "protocol": protocol, "missing": "" if measured else "no sample is held out"}
+    return {
+        "name": HELD_OUT,
+        "value": last.get("loss"),
+        "low": None,
+        "high": None,
+        "better": "lower",
+        "protocol": f"loss of the averaged weights on held-out samples of {judged_on}, fixed noise levels",
+        "num_fake": 0,
+        "num_real": last.get("num_held_out") if measured else 0,
+        "network_sha256": "",
+        "caution": "",
+        "missing": "" if measured else "no sample is held out",
+    }
 
 
-def _check_protocol(metric: Metric, figure: Mapping[str, Any], trial: Trial) -> None:
-    if metric.protocol != figure["protocol"]:
-        place = trial.folder.parent / "*" / trial.evaluation.name / METRICS_FILE
-        raise ValueError(
-            f"{trial.folder.name} measured {metric.name} in another way than the trials before it ({figure['protocol']}"
-            f", not {metric.protocol}): remove {place} of the older ones, and run this again"
-        )
+def _check_alike(metric: Metric, figure: Mapping[str, Any], trial: Trial) -> None:
+    """Refuses what was measured in another way than before, or by other weights under one name."""
+    network = "" if figure["value"] is None else figure["network_sha256"] or ""
+    metric.network = metric.network or network
+    for before, now, way in (
+        (metric.protocol, figure["protocol"], "in another way than"),
+        (metric.network, network or metric.network, "with other weights of its network than"),
+    ):
+        if before != now:
+            place = trial.folder.parent / "*" / trial.evaluation.name / METRICS_FILE
+            raise ValueError(
+                f"{trial.folder.name} measured {metric.name} {way} the trials before it ({now}, not {before}): remove "
+                f"{place} of the older ones, and run this again"
+            )

@@ -22,7 +22,8 @@ def winning_sets(arms: Sequence[Arm], ratings: Sequence[Rating]) -> dict[str, di
     Only arms count that beat the raw set beyond the 95 % interval of their lead.
 
     Returns:
-        Sets by name, as the configuration of curation has them; empty where no arm does.
+        Sets by name, as the configuration of curation has them: none where no arm does, and no `ablation_by_score`
+        where none of a single score does, for a set without rules would keep everything.
     """
     leads = {each.arm: each.lead or 0.0 for each in ratings if each.beats_baseline}
     known = {arm.name: arm.record for arm in arms if arm.name in leads}
@@ -31,14 +32,18 @@ def winning_sets(arms: Sequence[Arm], ratings: Sequence[Rating]) -> dict[str, di
     best = known[max(known, key=lambda name: leads[name])]
     single = [name for name in known if name != FULL and len(known[name]["rules"]) == 1]
     chosen = {_score(known[name]): name for name in sorted(single, key=lambda name: leads[name])}  # the best stays
-    by_score = [known[name]["rules"][0] for name in sorted(chosen.values())]
-    return {WON: _as_set(best, best["rules"]), BY_SCORE: _as_set(best, by_score)}
+    by_score = [known[name] for name in sorted(chosen.values())]
+    return {WON: _as_set([best])} | ({BY_SCORE: _as_set(by_score)} if by_score else {})
 
 
-def _as_set(record: Mapping[str, Any], rules: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Rules, with all else that the verdicts were made with."""
-    told = {"rules": list(rules), "duplicates": record["duplicates"]}
-    return told | ({"thresholds": record["thresholds"]} if record.get("thresholds") else {})
+def _as_set(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Rules of verdicts together, with all else that these were made with: a sweep made them alike in that.
+
+    Numbers that were found elsewhere are named by the file that they stand in.
+    """
+    told = {"rules": [rule for record in records for rule in record["rules"]], "duplicates": records[0]["duplicates"]}
+    carried = records[0].get("thresholds")
+    return told | ({"thresholds": carried["from"]} if carried else {})
 
 
 def write_winner(path: Path, corpus: Path, sets: Mapping[str, Any]) -> None:

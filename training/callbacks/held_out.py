@@ -22,7 +22,7 @@ class HeldOutLoss(Look):
     data: StageData
     screen: Screen
     history: list[dict[str, float]] = field(default_factory=list)
-    """`samples` seen and `loss`, in order."""
+    """`samples` seen, `loss` and `num_held_out`, the samples that it is of, in order."""
 
     def on_train_start(self, trainer: Trainer, pl_module: StageModule) -> None:  # type: ignore[override]
         """Measures before the first step."""
@@ -42,11 +42,12 @@ class HeldOutLoss(Look):
                 losses += counts * torch.stack([loss.sum(), loss.new_tensor(len(loss))])
         total, number = trainer.strategy.reduce(losses, reduce_op="sum").tolist()
         if number:
-            self.history.append({"samples": module.samples_seen, "loss": total / number})
+            told = {"samples": module.samples_seen, "loss": total / number, "num_held_out": round(number)}
+            self.history.append(told)
             log(trainer, module, {"held_out_loss": total / number})
             left_out = self.data.num_held_out_there - round(number)
-            told = f", {left_out} of its samples could not be read" if left_out else ""
-            self.screen.say(f"held-out loss {total / number:.4f} after {module.samples_seen:,} samples{told}")
+            lacks = f", {left_out} of its samples could not be read" if left_out else ""
+            self.screen.say(f"held-out loss {total / number:.4f} after {module.samples_seen:,} samples{lacks}")
 
     def _batches(self, trainer: Trainer, in_step: bool) -> Iterator[tuple[Batch, bool]]:
         """This rank's batches, and whether they count.

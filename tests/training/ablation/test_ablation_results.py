@@ -108,6 +108,31 @@ def test_other_ways_of_measuring_are_not_mixed(tmp_path):
     assert trials[0].evaluation / "metrics.parquet" in tmp_path.glob("*/evaluation/metrics.parquet")
 
 
+def test_all_that_it_takes_to_read_a_number_is_stored_with_it(tmp_path):
+    told = {"num_fake": 64, "num_real": 103, "caution": "few videos"}
+    trial = done(tmp_path, "raw", 0, [figure("fvd", 9.0, weights_hash="beef", **told)], losses=())
+    trial.run.write_record({"held_out_loss": [{"samples": 8, "loss": 2.0, "num_held_out": 103}]})
+    rows = from_rows(collect([trial])[1], VALUES).to_pylist()
+    names = ("num_fake", "num_real", "network_sha256", "caution")
+    found = {row["name"]: tuple(row[name] for name in names) for row in rows}
+    assert found == {"held_out_loss": (0, 103, "", ""), "fvd": (64, 103, "beef", "few videos")}
+
+
+def test_of_older_runs_the_number_of_held_out_samples_is_unknown(tmp_path):
+    (row,) = collect([done(tmp_path, "raw", 0)])[1]
+    assert from_rows([row], VALUES).to_pylist()[0]["num_real"] is None
+
+
+def test_networks_of_other_weights_are_not_mixed(tmp_path):
+    older, newer = (figure("clip", 0.5, weights_hash=told) for told in ("dead", "beef"))
+    unknown, missing = figure("clip", 0.5), figure("clip", None, weights_hash="face", missing="too few videos")
+    seeds = [done(tmp_path, "raw", seed, [each]) for seed, each in enumerate([unknown, older, missing, unknown, older])]
+    assert len(collect(seeds)[0]["clip"].values["raw"]) == 5, "where nobody can tell, nobody is refused"
+    with pytest.raises(ValueError, match="full-0 measured clip with other weights of its network than the") as error:
+        collect([*seeds, done(tmp_path, "full", 0, [newer])])
+    assert f"(beef, not dead): remove {tmp_path / '*' / 'evaluation' / 'metrics.parquet'} of" in str(error.value)
+
+
 @pytest.mark.parametrize("name", ["metrics.parquet", "videos.parquet"])
 def test_a_damaged_table_is_told_with_its_file(tmp_path, name):
     trial = done(tmp_path, "raw", 0, [figure("clip", 0.5)])
