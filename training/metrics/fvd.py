@@ -1,5 +1,6 @@
 """Frechet video distance: features of an I3D that was trained on Kinetics-400 (Unterthiner et al. 2018)."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,20 +20,21 @@ FEATURES = "400 outputs before the softmax"
 SIDE_PX = 224
 SVD_SCALED, SVD_CUT = (240, 432), (240, 320)
 
-Variant = Literal["stylegan-v", "tats", "svd"]
+Variant = Literal["stylegan-v", "videogpt", "tats", "svd"]
 
 
 @dataclass(frozen=True)
 class FrechetVideoDistance(FrechetMetric):
-    """FVD in one of three published ways; numbers of different ways are not to be compared."""
+    """FVD in one of four published ways; numbers of different ways are not to be compared."""
 
     path: str | None = None
     """I3D as TorchScript, called as StyleGAN-V calls it."""
     variant: Variant = "stylegan-v"
-    """`stylegan-v` (Skorokhodov et al. 2022): the network resizes and scales. `tats` (Ge et al. 2022):
-    frames are resized to 224x224 px before, bilinear, whatever their shape, and scaled to -1..1. `svd` (Blattmann et
-    al. 2023, appendix E.4): frames of 576x320 px go to 432x240, antialiased, of which the middle 320x240 goes the first
-    way."""
+    """`stylegan-v` (Skorokhodov et al. 2022): the network resizes and scales. `videogpt` (Yan et al. 2021): the short
+    side goes to 224 px before, bilinear, of which the middle square is taken, scaled to -1..1 as the tools that
+    offer it do (VideoGPT's own code leaves -0.5..0.5). `tats` (Ge et al. 2022): frames are resized to 224x224 px
+    before, bilinear, whatever their shape, and scaled to -1..1. `svd` (Blattmann et al. 2023, appendix E.4): frames of
+    576x320 px go to 432x240, antialiased, of which the middle 320x240 goes the first way."""
     num_frames: int = 16
     batch_size: int = 16
     name: str = "fvd"
@@ -76,6 +78,13 @@ def _before(network: Any, videos: Tensor) -> Tensor:
     return network(scaled, rescale=False, resize=False, return_features=True)
 
 
+def _middle_square(network: Any, videos: Tensor) -> Tensor:
+    height, width = (math.ceil(SIDE_PX * side / min(videos.shape[3:])) for side in videos.shape[3:])
+    frames = resized(videos, height, width, antialias=False)
+    top, left = (height - SIDE_PX) // 2, (width - SIDE_PX) // 2
+    return _before(network, frames[..., top : top + SIDE_PX, left : left + SIDE_PX])
+
+
 def _of_svd(network: Any, videos: Tensor) -> Tensor:
     height, width = videos.shape[3:]
     if abs(width / height - SVD_SCALED[1] / SVD_SCALED[0]) > 0.01:
@@ -87,6 +96,10 @@ def _of_svd(network: Any, videos: Tensor) -> Tensor:
 
 WAYS: dict[Variant, Way] = {
     "stylegan-v": Way("rescale=True, resize=True", _by_network),
+    "videogpt": Way(
+        "short side to 224, bilinear, middle 224x224 scaled to -1..1 before, rescale=False, resize=False",
+        _middle_square,
+    ),
     "tats": Way("bilinear to 224x224 and scaled to -1..1 before, rescale=False, resize=False", _before),
     "svd": Way("bilinear with antialias to 432x240, middle 320x240, rescale=True, resize=True", _of_svd),
 }

@@ -1,4 +1,4 @@
-"""The three ways of videos into I3D, on a stand-in that tells what came in."""
+"""The four ways of videos into I3D, on a stand-in that tells what came in."""
 
 import pytest
 import torch
@@ -33,6 +33,8 @@ def features(path: str, variant, videos: Videos) -> torch.Tensor:
     ("variant", "size", "came"),
     [
         ("stylegan-v", (32, 48), [32, 48, 16, 1]),
+        ("videogpt", (32, 48), [224, 224, 16, 0]),
+        ("videogpt", (48, 32), [224, 224, 16, 0]),
         ("tats", (32, 48), [224, 224, 16, 0]),
         ("svd", (320, 576), [240, 320, 16, 1]),
         ("svd", (64, 115), [240, 320, 16, 1]),
@@ -41,7 +43,10 @@ def features(path: str, variant, videos: Videos) -> torch.Tensor:
 def test_each_way_resizes_and_scales_as_it_says(i3d, variant, size, came):
     found = features(i3d, variant, ramp(17, *size))
     assert found.shape == (3, 400) and found[0, :4].tolist() == came
-    cut = (432 - 320) / 432 if variant == "svd" else 0  # the ramp's ends are cut off, half on each side
+    height, width = size
+    cut = {"svd": (432 - 320) / 432, "videogpt": max(0, 1 - height / width)}.get(
+        variant, 0
+    )  # of the ramp, half at each end
     assert found[0, 4].item() == pytest.approx(-1 + cut, abs=0.02)
     assert found[0, 5].item() == pytest.approx(1 - cut, abs=0.02)
     assert found[0, 6].item() == pytest.approx(0, abs=0.01), "the seventeenth frame, white, is not seen"
