@@ -14,6 +14,7 @@ from shards.reader import ShardSet
 from shards.store import write_json
 from training.__main__ import main
 from training.config import build_stage
+from training.module import StageModule
 from training.recipe import Recipe
 from training.run import Run
 
@@ -83,6 +84,22 @@ def test_the_next_stage_starts_from_the_average(tiny):
     tiny.write("3", {"init_from": "1", "data": {"buckets": [{"num_frames": 1, "height": 16, "width": 24}]}})
     assert main(tiny.train("3", "--model.optimizer.learning_rate", "1e-30", "--model.optimizer.weight_decay", "0")) == 0
     assert weights(tiny, "3") == weights(tiny, "1", "ema") != weights(tiny, "1")
+
+
+def test_videos_on_the_way_come_from_the_averaged_and_from_the_raw_weights(tiny, monkeypatch):
+    generate, used = StageModule.generate, []
+
+    def noting(self, *arguments):
+        used.append({name: weight.clone() for name, weight in self.denoiser.state_dict().items()})
+        return generate(self, *arguments)
+
+    monkeypatch.setattr(StageModule, "generate", noting)
+    assert main(tiny.train("2", "--init_from", "null")) == 0
+    ended = [load_file(tiny.runs / "2" / f"{kind}.safetensors") for kind in ("ema", "raw")]
+    assert [list(each) for each in used] == [list(used[0])] * 2
+    for weights_used, weights_ended in zip(used, ended, strict=True):
+        assert all(torch.equal(weight, weights_ended[name]) for name, weight in weights_used.items())
+    assert any(not torch.equal(*pair) for pair in zip(ended[0].values(), ended[1].values(), strict=True))
 
 
 def test_a_finished_stage_is_not_repeated_and_force_moves_it_aside(tiny, capsys):
@@ -176,6 +193,19 @@ def test_a_set_of_pictures_joins_the_first_stage_and_is_refused_by_the_second(ti
     assert "pretrain/train: 6 samples = 6 usable + 0 skipped, 3 of 4 batches" in out
     assert main(tiny.train("2", *mixture)) == 1
     assert "can be used for this stage: 3 a picture" in capsys.readouterr().err
+
+
+def test_videos_and_a_set_of_pictures_train_together_at_their_shares(tiny, tmp_path, capsys):
+    put_set(tiny.shards / "pretrain" / "train", [gray_clip(number) for number in range(6)])
+    put_set(tmp_path / "pictures" / "train", [picture(10), picture(11), picture(12)])
+    write_json(tmp_path / "pictures" / "manifest.json", {})
+    buckets = "[{num_frames: 4, height: 16, width: 24}, {num_frames: 1, height: 16, width: 24}]"
+    joint = ("--data.buckets", buckets, "--data.mixture", f"{{pretrain: 3, {tmp_path / 'pictures'}: 1}}")
+    assert main(tiny.train("2", "--init_from", "null", "--watch.numbers_every", "2", *joint)) == 0
+    events = EventAccumulator(str(tiny.runs / "2" / "tensorboard")).Reload()
+    of = {kind: {e.step for e in events.Scalars(f"loss_by_medium/{kind}")} for kind in ("video", "image")}
+    assert len(of["video"]) + len(of["image"]) == 8 and not of["video"] & of["image"], "a step is of one kind"
+    assert len(of["image"]) == 2, "one batch of four"
 
 
 def test_a_set_that_is_just_being_packed_is_refused(tiny, capsys):

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import UNet2DConditionModel, UNetSpatioTemporalConditionModel
 from safetensors.torch import load_file
 from tiny_recipe import TinyRecipe
 
@@ -30,6 +30,20 @@ def image_model(tmp_path):
     return tmp_path / "sd"
 
 
+@pytest.fixture
+def video_model(tmp_path):
+    """A published image-to-video U-Net that the tiny recipe can start from."""
+    torch.manual_seed(6)
+    downs = ("CrossAttnDownBlockSpatioTemporal", "DownBlockSpatioTemporal")
+    ups = ("UpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal")
+    sizes = {"block_out_channels": (64, 64), "layers_per_block": 1, "num_attention_heads": 2, "cross_attention_dim": 64}
+    numbers = {"addition_time_embed_dim": 16, "projection_class_embeddings_input_dim": 32}
+    UNetSpatioTemporalConditionModel(
+        in_channels=8, down_block_types=downs, up_block_types=ups, **sizes, **numbers
+    ).save_pretrained(tmp_path / "svd" / "unet")
+    return tmp_path / "svd"
+
+
 def refused(capsys, arguments, *words):
     capsys.readouterr()
     assert main(arguments) == 1
@@ -50,6 +64,19 @@ def test_a_stage_starts_from_published_weights_and_says_which(tiny, image_model,
     moved = {name for name, weight in published.items() if f"unet.{name}" in after}
     moved = {name for name in moved if not torch.equal(after[f"unet.{name}"], published[name])}
     assert moved == {name for name in published if name.startswith("time_embedding.")}  # the rest is what it was
+
+
+def test_the_second_stage_starts_from_a_published_video_model(tiny, video_model, capsys):
+    still = ("--model.optimizer.learning_rate", "1e-30", "--model.optimizer.weight_decay", "0")
+    assert main(tiny.train("2", "--init_from", "null", "--init_weights", str(video_model), *still)) == 0
+    published = load_file(video_model / "unet" / "diffusion_pytorch_model.safetensors")
+    told = f"{len(published)} tensors taken, the first 4 of 8 input channels"
+    assert f"starts from the published weights in {video_model}/unet: {told}" in capsys.readouterr().out
+    published["conv_in.weight"] = published["conv_in.weight"][:, :4]  # those of the noisy latents
+    after = load_file(tiny.runs / "2" / "raw.safetensors")
+    assert after.keys() == {f"unet.{name}" for name in published}
+    for name, weight in published.items():
+        torch.testing.assert_close(after[f"unet.{name}"], weight, rtol=0, atol=1e-20)  # zeros move by the rate
 
 
 def test_the_same_weights_elsewhere_go_on_and_others_do_not(tiny, image_model, tmp_path, capsys):
