@@ -12,8 +12,8 @@ def code_version() -> dict[str, str | None]:
     """The commit of this checkout, and a hash of the code that decides the weights.
 
     Returns:
-        `commit`: with `-dirty` where files differ from it, None where this is no checkout; `sources`: SHA-256 over all
-        Python files of `shards` and `training`.
+        `commit`: with `-dirty` where files differ from it, None where this is no checkout or git cannot read it;
+        `sources`: SHA-256 over all Python files of `shards` and `training`.
     """
     return {"commit": _commit(), "sources": _hash_of_sources()}
 
@@ -21,7 +21,17 @@ def code_version() -> dict[str, str | None]:
 def _commit() -> str | None:
     if not (ROOT / ".git").exists():
         return None  # git would find the checkout of whatever this lies in
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    command = [
+        "git",
+        "--no-optional-locks",
+        "-C",
+        str(ROOT),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+        "--exclude=*",
+    ]
     try:
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout.strip()
     except (OSError, subprocess.SubprocessError):

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from shards.store import atomic_path, read_json, remove_temporaries, write_table
-from training.callbacks.checkpoints import PlainFile, is_whole
+from training.callbacks.checkpoints import PlainFile, is_whole, refuse_foreign
 from training.callbacks.loggers import loggers_of
 from training.callbacks.watchers import Watchers
 from training.code_version import code_version
@@ -59,11 +59,11 @@ def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
         screen.say(line)
     watchers = _prepare(stage, run, trainer, screen, hash_of(made_from))
     began = _load(stage, source, trainer)
+    checkpoint = None if force else _checkpoint(run, hash_of(made_from), screen)
     if trainer.is_global_zero:
         if force and run.folder.exists():
             screen.say(f"stage {run.stage}: the old run is now {run.move_aside()}")
-        _begin(stage, run, {"made_from": made_from, "started_from": began})
-    checkpoint = _checkpoint(run, screen)
+        _begin(stage, run, {"made_from": made_from, "started_from": began}, goes_on=checkpoint is not None)
     screen.say(_beginning(run, source, began, checkpoint))
     try:
         trainer.fit(stage.model, datamodule=stage.data, ckpt_path=checkpoint, weights_only=True)
@@ -73,7 +73,7 @@ def train(stage: Stage, run: Run, screen: Screen, force: bool = False) -> None:
         raise
     if trainer.global_step < stage.data.num_steps:
         raise ValueError(f"stage {run.stage} stopped early; the same command (without FORCE) goes on")
-    _hand_over(stage, run, made_from, watchers, trainer.is_global_zero)
+    _hand_over(stage, run, watchers, trainer.is_global_zero)
     trainer.strategy.barrier()  # else the others would look for the next stage's weights before the first wrote them
     screen.say(_end(run, watchers))
 
@@ -145,24 +145,27 @@ def load_weights(stage: Stage, path: Path) -> None:
         raise ValueError(f"{path} does not hold the weights of this denoiser: {' '.join(words[:3])}") from error
 
 
-def _begin(stage: Stage, run: Run, origin: dict[str, Any]) -> None:
-    """Makes the folder, with all that can be known before the first step."""
+def _begin(stage: Stage, run: Run, origin: dict[str, Any], goes_on: bool) -> None:
+    """Makes the folder, with all that can be known before the first step; of each code that trained the stage, too."""
+    earlier, now = (run.record or {}).get("code", []) if goes_on else [], code_version()
+    code = earlier if now in earlier[-1:] else [*earlier, now]
     run.folder.mkdir(parents=True, exist_ok=True)
     remove_temporaries(run.folder)
     write_table(run.folder / "skipped.parquet", stage.data.skipped, SKIPPED)
     with atomic_path(run.config) as temporary:
         temporary.write_text(stage.to_yaml(), encoding="utf-8")
-    run.write_record({"finished": False, **origin, "versions": versions(), "code": code_version()})
+    run.write_record({"finished": False, **origin, "versions": versions(), "code": code})
 
 
-def _checkpoint(run: Run, screen: Screen) -> Path | None:
+def _checkpoint(run: Run, made_from: str, screen: Screen) -> Path | None:
     """The newest checkpoint that is whole.
 
     Raises:
-        ValueError: there are some, none of them whole.
+        ValueError: there are some, none of them whole; it is of another run.
     """
     for path in run.checkpoints:
         if is_whole(path):
+            refuse_foreign(path, made_from)
             return path
         screen.say(f"{path} is damaged and passed over")
     if run.checkpoints:
@@ -186,7 +189,7 @@ def _all_weights(stage: Stage, run: Run) -> Iterator[tuple[Path, dict[str, Tenso
         yield run.ema_weights if length == first else run.averaged(length), whole(weights)
 
 
-def _hand_over(stage: Stage, run: Run, made_from: dict[str, Any], watchers: Watchers, is_first_rank: bool) -> None:
+def _hand_over(stage: Stage, run: Run, watchers: Watchers, is_first_rank: bool) -> None:
     """Writes the weights, then the record that says that they are whole, and drops the checkpoints."""
     weights = {}
     for path, values in _all_weights(stage, run):
@@ -199,9 +202,6 @@ def _hand_over(stage: Stage, run: Run, made_from: dict[str, Any], watchers: Watc
         (run.record or {})
         | {
             "finished": True,
-            "made_from": made_from,
-            "versions": versions(),
-            "code": code_version(),
             "weights": weights,
             "held_out_loss": watchers.held_out.history,
             "num_failed": num_failed(run),

@@ -39,8 +39,19 @@ def test_without_a_checkout_the_sources_tell(checkout):
     assert code_version() == {"commit": None, "sources": before["sources"]}
 
 
-def test_a_stage_notes_the_code_that_trained_it(tmp_path):
-    tiny = TinyRecipe(tmp_path)
+def test_a_stage_notes_each_code_that_trained_it_as_it_was_when_it_began(tmp_path, monkeypatch, break_at):
+    tiny, versions = TinyRecipe(tmp_path), iter("aab")
     tiny.pack()
-    assert main(tiny.train("1")) == 0
-    assert (Run(tiny.runs / "1").record or {})["code"] == code_version()
+    monkeypatch.setattr("training.fit.code_version", lambda: {"commit": next(versions), "sources": ""})
+    break_at(4, 8)
+    assert [main(tiny.train("1")) for _ in range(3)] == [1, 1, 0]
+    told = (Run(tiny.runs / "1").record or {})["code"]
+    assert [each["commit"] for each in told] == ["a", "b"] and next(versions, None) is None
+
+
+def test_what_is_trained_anew_forgets_the_code_of_before(tmp_path, monkeypatch):
+    tiny, versions = TinyRecipe(tmp_path), iter("ab")
+    tiny.pack()
+    monkeypatch.setattr("training.fit.code_version", lambda: {"commit": next(versions), "sources": ""})
+    assert [main(tiny.train("1", *force)) for force in ((), ("--force",))] == [0, 0]
+    assert (Run(tiny.runs / "1").record or {})["code"] == [{"commit": "b", "sources": ""}]

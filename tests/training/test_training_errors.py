@@ -232,16 +232,19 @@ def test_two_trainings_in_one_folder(tiny, capsys):
     assert main(tiny.train("1")) == 0
 
 
-def test_a_checkpoint_of_another_run_is_refused(tiny, tmp_path, break_at, capsys):
+@pytest.mark.parametrize(
+    "other",
+    [("--model.optimizer.learning_rate", "0.01"), ("--model.denoiser.init_args.block_out_channels", "[64, 128]")],
+)
+def test_a_checkpoint_of_another_run_is_refused_before_anything_is_written(tiny, tmp_path, break_at, capsys, other):
     break_at(8)
     assert main(tiny.train("1")) == 1
     break_at(8)
-    other, tiny.runs = tiny.runs, tmp_path / "faster"
-    faster = ("--model.optimizer.learning_rate", "0.01")
-    assert main(tiny.train("1", *faster, "--num_samples", "20")) == 1
-    shutil.copy(other / "1" / "last.ckpt", tiny.runs / "1" / "last.ckpt")
-    capsys.readouterr()
-    assert main(tiny.train("1", *faster, "--num_samples", "20")) == 1
-    assert "last.ckpt or one beside it is of another run" in capsys.readouterr().err
-    tiny.runs = other
+    mine, tiny.runs = tiny.runs, tmp_path / "other"
+    assert main(tiny.train("1", *other)) == 1
+    foreign = shutil.copy(mine / "1" / "last.ckpt", tiny.runs / "1" / "last.ckpt")
+    record = (tiny.runs / "1" / "stage.json").stat().st_mtime_ns
+    refused(tiny, capsys, tiny.train("1", *other), f"{foreign} is of another run", "remove it")
+    assert (tiny.runs / "1" / "stage.json").stat().st_mtime_ns == record
+    tiny.runs = mine
     assert main(tiny.train("1")) == 0  # its own is taken

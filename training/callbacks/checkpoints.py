@@ -28,25 +28,13 @@ class Checkpoints(Look):
     path: Path
     screen: Screen
     made_from: str
-    """Hash of all that decides the weights: a checkpoint of anything else is refused."""
+    """Hash of all that decides the weights; see `refuse_foreign`."""
     keep: int = 1
     """How many files; older ones are `last-1.ckpt` and so on."""
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: StageModule, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
         """Notes what the run is made from."""
         checkpoint["made_from"] = self.made_from
-
-    def on_load_checkpoint(self, trainer: Trainer, pl_module: StageModule, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
-        """Sees that the checkpoint is of this run.
-
-        Raises:
-            ValueError: it is of another one, brought here by hand.
-        """
-        if checkpoint.get("made_from", self.made_from) != self.made_from:
-            raise ValueError(
-                f"{self.path} or one beside it is of another run: other settings, data or weights. Bring this run's "
-                "own back, or remove it, and the stage starts from its first step"
-            )
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: StageModule, outputs: Any, batch: Any, batch_idx: int):  # type: ignore[override]
         """Writes when it is time."""
@@ -75,6 +63,24 @@ def is_whole(path: Path) -> bool:
             return file.testzip() is None
     except Exception:  # of flipped bits zipfile makes errors of many kinds
         return False
+
+
+def refuse_foreign(path: Path, made_from: str) -> None:
+    """Sees that a checkpoint is of the run whose folder it lies in; one of before this was noted is taken.
+
+    Args:
+        path: of a whole checkpoint.
+        made_from: hash of all that decides the run's weights.
+
+    Raises:
+        ValueError: it is of another one, brought here by hand.
+    """
+    noted = torch.load(path, map_location="cpu", mmap=True, weights_only=True).get("made_from", made_from)
+    if noted != made_from:
+        raise ValueError(
+            f"{path} is of another run: other settings, data or weights. Bring this run's own back, or remove it: the "
+            "stage goes on from the checkpoint before, or starts from its first step"
+        )
 
 
 def _set_aside(path: Path, keep: int) -> None:
