@@ -1,4 +1,4 @@
-"""What the stages of the demo recipe learn in their minutes: held-out loss at the end of each, against a ceiling.
+"""What the stages of the demo recipe learn in their minutes: held-out loss before and after each, against a ceiling.
 
     make train STAGE=all && make bench NAME=demo_stages
 
@@ -19,11 +19,9 @@ CEILINGS = {"1": 0.68, "2a": 0.58, "2b": 0.47, "3-t2v": 0.445, "3-i2v-base": 0.4
 
 
 def losses(run: Run) -> tuple[float, float] | None:
-    """The held-out loss before and after a finished stage."""
-    if not run.is_finished or not run.record:
-        return None
-    first, *_, last = run.record["held_out_loss"]
-    return first["loss"], last["loss"]
+    """The held-out loss before and after a finished stage; None where it was not measured."""
+    measured = (run.record or {}).get("held_out_loss", []) if run.is_finished else []
+    return (measured[0]["loss"], measured[-1]["loss"]) if len(measured) > 1 else None
 
 
 def main() -> int:

@@ -19,6 +19,7 @@ def describe_source(source: Source) -> str:
         + (f" ({reasons})" if reasons else "")
         + (f"; {without} without a caption train unconditionally" if without else "")
         + (f"; no caption of {_listed(source.plan.absent_sources)}" if source.plan.absent_sources else "")
+        + (f"; captions of {_listed(source.plan.ignored_sources)} are not drawn" if source.plan.ignored_sources else "")
     )
 
 

@@ -60,6 +60,8 @@ class Plan:
     """Usable samples without a caption, where captions are optional."""
     absent_sources: frozenset[str] = frozenset()
     """Sources of captions that count, and that no usable sample has a caption of."""
+    ignored_sources: frozenset[str] = frozenset()
+    """Sources of captions that do not count, and that samples have."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -123,7 +125,9 @@ def plan_samples(index: pa.Table, buckets: Sequence[Bucket], rates: Rates, needs
     captioned = _has_caption(index["captions"], needs.sources)[plan.usable]
     found = {source: _has_caption(index["captions"], [source])[plan.usable].any() for source in needs.sources}
     absent = frozenset(source for source, is_there in found.items() if not is_there)
-    return replace(plan, num_unconditional=int((~captioned).sum()), absent_sources=absent)
+    ignored = _sources(index["captions"]).difference(needs.sources) if needs.sources else frozenset()
+    num_unconditional = int((~captioned).sum())
+    return replace(plan, num_unconditional=num_unconditional, absent_sources=absent, ignored_sources=ignored)
 
 
 _Check = tuple[str, np.ndarray, Callable[[int], str]]
@@ -175,7 +179,7 @@ def _need_checks(index: pa.Table, needs: Needs, name: str) -> list[_Check]:
 
 def _no_captions(index: pa.Table, needs: Needs, name: str) -> str:
     without = "or train without: ARGS='--model.conditioning.captions none'"
-    sources = {caption["source"] or "" for row in index["captions"].to_pylist() for caption in row or []}
+    sources = _sources(index["captions"])
     if not needs.sources or not sources:
         return f"{name} has no captions, and this stage conditions on them: bring some and pack again, {without}"
     return (
@@ -183,6 +187,12 @@ def _no_captions(index: pa.Table, needs: Needs, name: str) -> str:
         f"those of {', '.join(map(repr, sorted(sources)))}: name some of these, draw all alike "
         f"(ARGS='--data.caption_weights null'), {without}"
     )
+
+
+def _sources(captions: pa.ChunkedArray) -> frozenset[str]:
+    """Of all captions, "" for those that tell none."""
+    chunks = [pc.struct_field(pc.list_flatten(chunk), "source").unique().to_pylist() for chunk in captions.chunks]
+    return frozenset(source or "" for chunk in chunks for source in chunk)
 
 
 def _has_caption(captions: pa.ChunkedArray, sources: Sequence[str]) -> np.ndarray:

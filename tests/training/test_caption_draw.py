@@ -99,3 +99,11 @@ def test_a_set_of_several_may_lack_a_source_and_says_so(tmp_path, capsys):
     assert main(tiny.train("1", *sets, "--data.caption_weights", "{coca: 2, llm: 1}")) == 0
     said = capsys.readouterr().out
     assert "skipped; no caption of 'llm'" in said and "skipped; no caption of 'coca'" in said
+    assert "not drawn" not in said
+
+
+def test_captions_that_are_there_and_never_drawn_are_told(tmp_path, capsys):
+    tiny = TinyRecipe(tmp_path)
+    tiny.pack(captions=[{"text": "a cat", "source": "coca"}, {"text": "mine", "source": None}])
+    assert main(tiny.train("1", "--data.caption_weights", "{coca: 1}")) == 0
+    assert "skipped; captions of '' are not drawn" in capsys.readouterr().out

@@ -82,9 +82,10 @@ class GradientGuard(Callback):
         self.screen.say(f"step {trainer.global_step} left out: a gradient {what}; its samples are in {self.path}")
         if len(self.skipped) > self.most:
             raise ValueError(
-                f"{len(self.skipped)} steps had to be left out, and watch.max_skipped_steps is {self.most}; see "
-                f"{self.path}. Lower model.optimizer.learning_rate, clip (trainer.gradient_clip_val), or go on in "
-                "another precision (trainer.precision)"
+                f"{len(self.skipped)} steps had to be left out, and at most {self.most} may be "
+                f"(watch.max_skipped_steps, watch.max_skipped_share); see {self.path}. Lower "
+                "model.optimizer.learning_rate, clip (trainer.gradient_clip_val), or go on in another precision "
+                "(trainer.precision)"
             )
 
     def state_dict(self) -> dict[str, Any]:

@@ -23,6 +23,8 @@ class Watch:
     """What videos are sampled of."""
     max_skipped_steps: int = 20
     """Steps that may be left out since their gradient was not finite, or a spike; the stage stops at one more."""
+    max_skipped_share: float = 0.0
+    """The same as a share of the stage's steps, for long ones: the larger number of the two counts."""
     max_gradient_ratio: float = 0.0
     """A gradient of more than so many times the usual norm is a spike; 0 knows none."""
     wandb: str | None = None
@@ -30,6 +32,10 @@ class Watch:
     peak_tflops: float | None = None
     """What a device reaches at best at the stage's precision, 1e12 operations a second: for the utilisation. None looks
     a GPU up in a table, and tells no utilisation of a CPU."""
+
+    def most_skipped(self, num_steps: int) -> int:
+        """How many of the steps of a stage may be left out."""
+        return max(self.max_skipped_steps, int(self.max_skipped_share * num_steps))
 
     def __post_init__(self) -> None:
         for name in ("numbers_every", "held_out_every", "videos_every", "checkpoint_every", "ema_snapshots_every"):
@@ -39,5 +45,7 @@ class Watch:
             raise ValueError(f"watch.keep_checkpoints is at least 1, not {self.keep_checkpoints}")
         if self.max_skipped_steps < 0 or not (self.max_gradient_ratio == 0 or self.max_gradient_ratio > 1):
             raise ValueError("watch.max_skipped_steps is at least 0; watch.max_gradient_ratio is 0 or above 1")
+        if not 0 <= self.max_skipped_share < 1:
+            raise ValueError(f"watch.max_skipped_share is at least 0 and below 1, not {self.max_skipped_share}")
         if self.peak_tflops is not None and not self.peak_tflops > 0:
             raise ValueError(f"watch.peak_tflops is above 0, or null, not {self.peak_tflops}")

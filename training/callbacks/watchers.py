@@ -21,9 +21,8 @@ class Watchers:
     def __init__(self, stage: Stage, run: Run, total: int, screen: Screen, made_from: str) -> None:
         watch, data = stage.watch, stage.data
         self.failures = Failures(run.folder, screen, data.max_failed)
-        self.guard = GradientGuard(
-            run.folder / "skipped_steps.json", screen, watch.max_skipped_steps, watch.max_gradient_ratio
-        )
+        most_skipped = watch.most_skipped(data.num_steps)
+        self.guard = GradientGuard(run.folder / "skipped_steps.json", screen, most_skipped, watch.max_gradient_ratio)
         self.held_out = HeldOutLoss(total, watch.held_out_every, data, screen)
         self.interrupt, clock = Interrupt(screen), Clock()
         self.in_order = [
