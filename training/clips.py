@@ -84,7 +84,8 @@ class ClipSource(Source):
         chosen = self._captions.number(row, of_caption)
         frames, features = self._seen(sample, row, bucket, fps, times, chosen)
         caption = texts_of(row)[chosen] if chosen >= 0 else ""
-        return Example(row["key"], frames, caption, self._micro(bucket, fps, row), features)
+        given = self._given(number, bucket, times)
+        return Example(row["key"], frames, caption, self._micro(bucket, fps, row), features, given)
 
     def _seen(
         self, sample: Sample, row: dict, bucket: Bucket, fps: float, times: np.ndarray, chosen: int
@@ -92,6 +93,10 @@ class ClipSource(Source):
         """The frames shown at these seconds, and the features of a caption by its number (-1: none) if the sample holds
         them."""
         return torch.from_numpy(shown(sample, times, bucket)), None
+
+    def _given(self, number: int, bucket: Bucket, times: np.ndarray) -> Tensor | None:
+        """Frames that the stage is given of sample `number`, where those of the example are no pixels."""
+        return None
 
     def _start(self, of_start: float) -> float:
         """Where the window begins, as a share of the room for it: as it was drawn."""

@@ -60,20 +60,21 @@ class Conditioner:
         """What a batch is conditioned on.
 
         Args:
-            batch: its frames are pixels where any are given.
+            batch: its frames are pixels or latents.
             num_latents: T of the latents.
             generators: of the samples; used where something is left to chance.
             learning: whether some captions and given frames are left out, and the noise on these varies.
         """
         share = torch.stack([torch.rand((), generator=each) for each in generators]) if learning else None
-        text = self._attended(batch.captions, batch.frames, batch.features)  # (B, L, D)
+        frames = batch.given_frames(self.told.given) if self.told.given else None  # (B, K, H, W, 3)
+        text = self._attended(batch.captions, frames, batch.features)  # (B, L, D)
         if share is not None and self._image_encoder is None:
             text = leave_out_text(text, self.empty, share < self.told.text_dropout)
         conditions = Conditions(text, batch.micro.to(text.device))
-        if given := self.told.given:
+        if self.told.given and frames is not None:
             draw = draw_given if learning else sampling_draw
-            drawn = draw(given, (batch.frames.shape[2], batch.frames.shape[3]), generators)
-            conditions = self._with_given(conditions, given.of(batch.frames), drawn, num_latents)
+            drawn = draw(self.told.given, (frames.shape[2], frames.shape[3]), generators)
+            conditions = self._with_given(conditions, frames, drawn, num_latents)
         return conditions
 
     @torch.no_grad()

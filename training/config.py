@@ -151,17 +151,11 @@ class Stage:
         """Sees that frames can be given where the stage gives any.
 
         Raises:
-            ValueError: the stage reads latents, or has buckets too short.
+            ValueError: the stage has buckets too short.
         """
         given = self.model.conditioning.given
-        if given is None:
-            return
-        if self.data.latents:
-            raise ValueError(
-                "noise is added to the pixels of given frames, and data.latents holds none: train this stage from the "
-                "packed sets, without LATENTS="
-            )
-        if short := [str(bucket) for bucket in self.data.buckets if bucket.num_frames <= given.number]:
+        short = [str(bucket) for bucket in self.data.buckets if given and bucket.num_frames <= given.number]
+        if given and short:
             raise ValueError(f"conditioning.given gives {given.number} frames: a bucket needs more, not {short[0]}")
 
     def check_evaluation(self) -> None:

@@ -223,7 +223,8 @@ class StageData(LightningDataModule):
         """A split of a packed set as the stage sees it, or of the latents that stand for it; see `ClipSource`."""
         told, more = (self.buckets, self.rates, conditioning), {"captions": self.captions, "kept": kept}
         if found := latents.get(folder):
-            return LatentSource(ShardSet(found.folder / split), *told, found.num_windows, **more)
+            packed = ShardSet(folder / split) if conditioning.given else None
+            return LatentSource(ShardSet(found.folder / split), *told, found.num_windows, packed, **more)
         return ClipSource(ShardSet(folder / split), *told, **more)
 
     @property

@@ -60,8 +60,6 @@ def make_latent_set(
         ValueError: something that the user can mend; what stood there still does.
         OSError: the disk is full or cannot be read.
     """
-    if stage.model.conditioning.given:
-        raise ValueError("a stage that is given frames does not train from latents: noise is added to their pixels")
     stage.tokens()
     sets = {split: ShardSet(packed / split) for split in SPLITS}
     told = _told(stage, encoding, sets)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
@@ -24,7 +25,7 @@ from shards.sample import Sample
 from training.bucket import Bucket
 from training.clips import ClipSource
 from training.conditioning import Conditioning
-from training.decode import shown_at
+from training.decode import shown, shown_at
 from training.rates import Rates
 
 
@@ -38,6 +39,7 @@ class LatentSource(ClipSource):
         rates: Rates,
         conditioning: Conditioning,
         num_windows: int = 0,
+        packed: ShardSet | None = None,
         **more: Any,
     ) -> None:
         """Plans; reads no sample.
@@ -48,6 +50,8 @@ class LatentSource(ClipSource):
             rates: see `ClipSource`.
             conditioning: see `ClipSource`; where no captions are used, no features are given.
             num_windows: of each clip and rate, where they are fixed; else 0.
+            packed: the set that the latents were made of, where frames are given: they are decoded from it, since noise
+                is added to their pixels.
             more: see `ClipSource`.
 
         Raises:
@@ -57,6 +61,9 @@ class LatentSource(ClipSource):
             raise ValueError("latents of fixed windows have one number of frames: name one bucket in data.buckets")
         super().__init__(shards, buckets, rates, conditioning, **more)
         self._num_windows, self._captioned = num_windows, conditioning.uses_captions
+        self._packed = packed
+        if packed:
+            self._number_in_packed = pc.index_in(shards.index["key"], value_set=packed.index["key"]).to_numpy()
 
     def _start(self, of_start: float) -> float:
         return fixed_start(int(of_start * self._num_windows), self._num_windows) if self._num_windows else of_start
@@ -73,6 +80,13 @@ class LatentSource(ClipSource):
             return latents, features if self._captioned else None
         except (SafetensorError, KeyError, IndexError) as error:
             raise ValueError(f"holds no latents: {error}") from error
+
+    def _given(self, number: int, bucket: Bucket, times: np.ndarray) -> Tensor | None:
+        if self._packed is None or self._conditioning.given is None:
+            return None
+        wanted = self._conditioning.given.of(torch.from_numpy(times)[None])[0]
+        sample = self._packed.read(int(self._number_in_packed[number]))
+        return torch.from_numpy(shown(sample, wanted.numpy(), bucket))
 
 
 def fixed_start(k: int, num_windows: int) -> float:

@@ -22,6 +22,8 @@ class Example:
     """Scaled, in the order of `Conditioning.micro`."""
     features: Tensor | None = None
     """(L, D) of the caption, where a latent set holds them."""
+    given: Tensor | None = None
+    """(K, H, W, 3) uint8 RGB, the frames that the stage is given, where `frames` are latents."""
 
 
 class Source(ABC):

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 
 from shards.mixture import Mixture
 from shards.order import Order
+from training.given import Given
 from training.sources import Example, Source, rng_of
 
 MAX_FAILURES = 100
@@ -50,13 +51,20 @@ class Batch:
     """Of all its items."""
     features: Tensor | None = None
     """(B, L, D) of the captions, where a latent set holds them."""
+    given: Tensor | None = None
+    """(B, K, H, W, 3) uint8 RGB, the frames that the stage is given, where `frames` are latents."""
 
     def __len__(self) -> int:
         return len(self.keys)
 
+    def given_frames(self, given: Given) -> Tensor:
+        """The frames that a stage is given: (B, K, H, W, 3) uint8 RGB."""
+        return given.of(self.frames) if self.given is None else self.given
+
     def to(self, device: torch.device | str, **kwargs: Any) -> "Batch":
         """The same with frames and numbers on another device; keywords of `torch.Tensor.to`."""
-        moved = {name: value for name in ("frames", "micro", "features") if (value := getattr(self, name)) is not None}
+        names = ("frames", "micro", "features", "given")
+        moved = {name: value for name in names if (value := getattr(self, name)) is not None}
         return replace(self, **{name: value.to(device, **kwargs) for name, value in moved.items()})
 
 
@@ -180,6 +188,7 @@ def collate(items: Sequence[Item]) -> Batch:
     """The batch of some items whose frames have one size."""
     examples = [item.example for item in items]
     features = [example.features for example in examples if example.features is not None]
+    given = [example.given for example in examples if example.given is not None]
     return Batch(
         [example.key for example in examples],
         torch.stack([example.frames for example in examples]),
@@ -188,6 +197,7 @@ def collate(items: Sequence[Item]) -> Batch:
         torch.tensor([item.seed for item in items], dtype=torch.int64),
         tuple(chain.from_iterable(item.failures for item in items)),
         torch.stack(features) if features else None,
+        torch.stack(given) if given else None,
     )
 
 

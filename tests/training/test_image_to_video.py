@@ -135,7 +135,6 @@ def test_embedding_and_frames_reach_the_denoiser_and_are_left_out(trained):
 @pytest.mark.parametrize(
     ("stage", "arguments", "words"),
     [
-        ("2", ["--data.latents", "somewhere"], "train this stage from the packed sets"),
         (
             "3",
             ["--data.buckets", '[{"num_frames": 2, "height": 16, "width": 24}]'],

@@ -9,12 +9,10 @@ from lightning.pytorch import Trainer
 from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
 from torch import Tensor
 
-from training.bucket import Bucket
 from training.callbacks.look import Look
 from training.data import StageData
 from training.module import StageModule
 from training.pictures import gif, write_mp4
-from training.stream import Batch
 
 
 @dataclass
@@ -43,10 +41,13 @@ class Videos(Look):
         given = module.conditioning.given
         if given is None:
             return self.captions, None
-        batch = next((each for each in self.data.held_out_batches() if _is_of(each, self.data.bucket)), None)
+        bucket = self.data.bucket
+        shape = module.codec.shape(bucket.num_frames, bucket.height, bucket.width)
+        shapes = [shape, (bucket.num_frames, bucket.height, bucket.width, 3)]  # of latents, of pixels
+        batch = next((each for each in self.data.held_out_batches() if tuple(each.frames.shape[1:]) in shapes), None)
         if batch is None:
             return [], None
-        return batch.captions[: len(self.captions)], given.of(batch.frames[: len(self.captions)])
+        return batch.captions[: len(self.captions)], batch.given_frames(given)[: len(self.captions)]
 
     def _sample(
         self, trainer: Trainer, module: StageModule, captions: Sequence[str], given: Tensor | None, kind: str
@@ -58,10 +59,6 @@ class Videos(Look):
         for number, video in enumerate(videos.cpu().numpy() if trainer.is_global_zero else ()):
             write_mp4(self.folder / f"{seen:09d}-{number}{kind}.mp4", video, fps)
             _show(trainer, f"videos{kind}/{number} {captions[number]}".strip(), gif(video, fps), video.shape, seen)
-
-
-def _is_of(batch: Batch, bucket: Bucket) -> bool:
-    return tuple(batch.frames.shape[1:4]) == (bucket.num_frames, bucket.height, bucket.width)
 
 
 def _show(trainer: Trainer, tag: str, animation: bytes, shape: tuple[int, ...], step: int) -> None:
