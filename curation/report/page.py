@@ -50,8 +50,8 @@ def write_report(corpus: Corpus, config: CurateConfig, sums: Sequence[Sum]) -> P
 
     Args:
         corpus: its tables, those of `stats/` just written.
-        config: names the scorers and sets.
-        sums: the funnel.
+        config: names the scorers.
+        sums: the funnel, which names the sets that were filtered to the end.
 
     Returns:
         Where the page lies.
@@ -59,7 +59,7 @@ def write_report(corpus: Corpus, config: CurateConfig, sums: Sequence[Sum]) -> P
     Raises:
         ValueError: a table cannot be read; names the file.
     """
-    judged = [] if broken(sums) else [name for name in config.sets if corpus.parts(f"verdicts/{name}")]
+    judged = [] if broken(sums) else [each.name for each in sums if each.job == "filter"]
     rules = read_rules(corpus, judged[:MOST_SETS])
     told: dict[str, Any] = {
         "sums": sums,
