@@ -17,7 +17,7 @@ from curation.report.copies import groups
 from curation.report.correlation import spearman
 from curation.report.flow import shares, steps, tone
 from curation.report.lines import lines, read_rules
-from curation.report.losses import failures, most_lost
+from curation.report.losses import MAX_CHARACTERS, failures, most_lost
 from curation.report.made_by import made_by
 from curation.report.pictures import pictures
 from curation.report.scores import MOST_SCORES, find_strips, row_numbers, scores
@@ -147,5 +147,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     found.filters |= {"number": words.number, "share": words.share, "duration": words.duration}
-    found.globals |= {"tone": tone, "shares": shares}
+    found.globals |= {"tone": tone, "shares": shares, "max_characters": MAX_CHARACTERS}
     return found
