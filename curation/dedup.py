@@ -101,7 +101,8 @@ def run(corpus: Corpus, config: DedupConfig | None = None, scorers: Mapping[str,
         `clips`, and how many are `exact copies`, `perceptual copies` and `semantic copies` of another.
 
     Raises:
-        ValueError: there are no clips, or a score table that it reads is not whole.
+        ValueError: there are no clips, or a score table that it reads is not whole or has a part that was made with
+            another configuration or other weights than the table remembers.
     """
     if not corpus.parts("clips"):
         raise ValueError(f"{corpus.folder('clips')} has no part yet: run the job `split` first")

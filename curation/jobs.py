@@ -64,6 +64,9 @@ class Curation:
         listed, captions = self._check(jobs, forced, retried)
         if list(jobs) == ["filter"]:
             self.filter()
+            if (folder := self.corpus.folder("stats")).exists():
+                anew = f"make stats OUT={self.corpus.root}"
+                self.screen.say(f"{folder} speaks of the verdicts before: {anew} writes it anew")
             return started()
         started()
         if forced and forced != "pack":
@@ -219,15 +222,12 @@ class Curation:
 
         Args:
             write: false only says what would come out.
-            in_full: says what each rule rejects, and not just how many clips are kept; without `write` always so. With
-                `write`, it is the only job, and so says as well that `stats/` is of the verdicts before.
+            in_full: says what each rule rejects, and not just how many clips are kept; without `write` always so.
         """
         self.check_filter()
         for name, judged in filter.judge_sets(self.corpus, self.config, write).items():
             line = f"filter {name}: {in_words(judged.summary.counts())}"
             self.screen.say(line if write and not in_full else render(judged, is_trial=not write))
-        if write and in_full and (folder := self.corpus.folder("stats")).exists():
-            self.screen.say(f"{folder} speaks of the verdicts before: make stats OUT={self.corpus.root} writes it anew")
 
     def check_filter(self) -> None:
         """Sees that rules find the tables of all jobs before.

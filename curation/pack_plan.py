@@ -111,7 +111,8 @@ def make_plan(
         standing: what the set holds.
 
     Raises:
-        ValueError: a table is missing or does not mirror `clips`; names the file.
+        ValueError: a table is missing, does not mirror `clips`, or has a part that was made with another configuration
+            or other weights than the table remembers; names the file.
     """
     wide, settings = join(corpus, [*config.scorers, "dedup"]), config.pack_of(set_name)
     if motion is None:

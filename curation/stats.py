@@ -59,7 +59,6 @@ def run(corpus: Corpus, config: CurateConfig) -> list[Sum]:
             (folder / name).unlink(missing_ok=True)
     else:
         scored = [name for name in [*config.scorers, "dedup"] if corpus.parts(f"scores/{name}")]
-        sets = [name for name in sets if corpus.parts(f"verdicts/{name}")]
         write_clips(join(corpus, scored), sets, merged_columns(corpus))
         write_histograms(corpus, sets)
     return sums

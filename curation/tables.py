@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from shards.places import Place, reaching
+from shards.places import Place, absolute, reaching
 from shards.store import parquet_file, write_table
 
+DEMO = Path("data/demo/corpus")
+"""The corpus of `make curate` without VIDEOS and OUT, as `configs/curate/demo.yaml` has it."""
 SPLIT_TABLES = {"inputs", "videos", "clips", "captions", "proxies"}
 
 FEW_ROWS = 16_384
@@ -54,8 +56,15 @@ class Corpus:
         if self.parts(table):
             return
         if not self.parts("videos"):
-            raise ValueError(f"{self.root} is not curated yet: make curate VIDEOS=<your footage> OUT={self.root}")
+            raise ValueError(f"{self.root} is not curated yet: {self._curate()}")
         raise ValueError(f"{self.folder(table)} is empty; run JOB={job} first, or leave JOB out to run all")
+
+    def _curate(self) -> str:
+        """The command that splits it; one that was interrupted knows its footage, and the demo brings its own."""
+        if self.root == absolute(DEMO):
+            return "make curate"
+        footage = "" if self.parts("inputs") else "VIDEOS=<your footage> "
+        return f"make curate {footage}OUT={self.root}"
 
     def read(self, table: str, part: str, columns: list[str] | None = None) -> pa.Table:
         """One part, all columns or some.

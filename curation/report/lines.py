@@ -1,7 +1,8 @@
 """The lines that rules draw through scores, as `verdicts/<set>/rules.json` resolved them."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,8 @@ ABOVE = ("max", "drop_top")
 """... and above it; other kinds draw no line."""
 MAX_GROUPS = 8
 """Of a rule that has a limit for each group, so many are shown."""
+MOST_LINES = 240
+"""Of all scores and sets together: each has pictures on either side, so this bounds the page."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,22 @@ def lines(rules: Mapping[str, Mapping[str, Any]], columns: Mapping[str, pa.DataT
     order = {column: place for place, column in enumerate(columns)}
     found = [Line(*key, reasons=reasons) for key, reasons in merged.items()]
     return sorted(found, key=lambda line: (order[line.column], line.limit, not line.fails_below, line.words))
+
+
+def most_telling(found: Sequence[Line], rules: Mapping[str, Mapping[str, Any]], most: int = MOST_LINES) -> list[Line]:
+    """At most so many of the lines, in their order: of each score the one that takes most clips, then the next, ..."""
+    nth, seen = {}, Counter()
+    for line in sorted(found, key=lambda line: -_takes(line, rules)):
+        nth[line] = seen[line.column]
+        seen[line.column] += 1
+    chosen = set(sorted(nth, key=nth.__getitem__)[:most])
+    return [line for line in found if line in chosen]
+
+
+def _takes(line: Line, rules: Mapping[str, Mapping[str, Any]]) -> int:
+    """Most clips that it takes from a set."""
+    told = [rules[name].get("reasons", {}).get(reason, {}) for name, reason in line.reasons.items()]
+    return max((by.get("clips", 0) for by in told), default=0)
 
 
 def _subject(bound: Mapping[str, Any], named: Mapping[str, Mapping[str, Any]]) -> tuple[str, str, str]:

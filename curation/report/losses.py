@@ -17,6 +17,7 @@ from curation.streamed import row_groups
 A_CAUSE = 20
 MAX_ROWS = 200
 MAX_CHARACTERS = 400
+"""Of a message or cause."""
 NUM_VIDEOS = 25
 
 

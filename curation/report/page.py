@@ -16,8 +16,8 @@ from curation.report.charts import correlation as correlation_chart
 from curation.report.copies import groups
 from curation.report.correlation import spearman
 from curation.report.flow import shares, steps, tone
-from curation.report.lines import lines, read_rules
-from curation.report.losses import failures, most_lost
+from curation.report.lines import lines, most_telling, read_rules
+from curation.report.losses import MAX_CHARACTERS, failures, most_lost
 from curation.report.made_by import made_by
 from curation.report.pictures import pictures
 from curation.report.scores import MOST_SCORES, find_strips, row_numbers, scores
@@ -35,6 +35,8 @@ MOST_CORRELATED = 24
 STRONG = 12
 MOST_SETS, MOST_CHARTS = 8, 240
 """A histogram is drawn of each score in each set, so these bound the page."""
+MOST_REASONS = 200
+"""Of a set, in its table of what rejects."""
 
 
 def renew_report(corpus: Corpus, config: CurateConfig, sums: Sequence[Sum]) -> Place | None:
@@ -50,8 +52,8 @@ def write_report(corpus: Corpus, config: CurateConfig, sums: Sequence[Sum]) -> P
 
     Args:
         corpus: its tables, those of `stats/` just written.
-        config: names the scorers and sets.
-        sums: the funnel.
+        config: names the scorers.
+        sums: the funnel, which names the sets that were filtered to the end.
 
     Returns:
         Where the page lies.
@@ -59,7 +61,7 @@ def write_report(corpus: Corpus, config: CurateConfig, sums: Sequence[Sum]) -> P
     Raises:
         ValueError: a table cannot be read; names the file.
     """
-    judged = [] if broken(sums) else [name for name in config.sets if corpus.parts(f"verdicts/{name}")]
+    judged = [] if broken(sums) else [each.name for each in sums if each.job == "filter"]
     rules = read_rules(corpus, judged[:MOST_SETS])
     told: dict[str, Any] = {
         "sums": sums,
@@ -94,7 +96,8 @@ def _of_stats(corpus: Corpus, rules: dict[str, dict]) -> dict[str, Any]:
             "most_lost": most_lost(covered) if covered else [],
         }
         if clips is None or bins is None or not clips.metadata.num_rows:
-            return told | {"clips": {}, "shown": [], "scores": [], "groups": [], "correlation": None, "num_unshown": 0}
+            none = {"clips": {}, "shown": [], "scores": [], "groups": [], "correlation": None}
+            return told | none | {"num_unshown": 0, "num_lines_unshown": 0}
         return told | _of_clips(corpus, clips, bins.read().to_pylist(), rules)
 
 
@@ -113,8 +116,10 @@ def _of_clips(corpus: Corpus, clips: pq.ParquetFile, bins: list[dict], rules: di
     spread = spreads(clips, shown)
     varied = [name for name in shown if spread[name].high > spread[name].low]
     shown = [name for name in shown if name in varied or any(line.column == name for line in drawn)]
-    found = find_strips(clips, shown, drawn)
-    told, together = scores(clips, shown, bins, drawn, rules, found, spread), groups(clips)
+    drawn = [line for line in drawn if line.column in shown]
+    telling = most_telling(drawn, rules)
+    found = find_strips(clips, shown, telling)
+    told, together = scores(clips, shown, bins, telling, rules, found, spread), groups(clips)
     rows = row_numbers(told) + [number for group in together for number in group.rows]
     likeness = [name for name in ("perceptual_similarity", "semantic_similarity") if together]
     return {
@@ -124,6 +129,7 @@ def _of_clips(corpus: Corpus, clips: pq.ParquetFile, bins: list[dict], rules: di
         "clips": clips_of(corpus, clips, rows, list(rules), likeness),
         "correlation": _correlation(spread, varied[:MOST_CORRELATED]),
         "num_unshown": len(columns) - len(shown),
+        "num_lines_unshown": len(drawn) - len(telling),
     }
 
 
@@ -148,4 +154,5 @@ def _environment() -> Environment:
     )
     found.filters |= {"number": words.number, "share": words.share, "duration": words.duration}
     found.globals |= {"tone": tone, "shares": shares}
+    found.globals |= {"max_characters": MAX_CHARACTERS, "most_reasons": MOST_REASONS}
     return found

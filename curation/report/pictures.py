@@ -16,7 +16,7 @@ BOX_PX = (208, 156)
 """A picture fits into it; pages show it at half of that on fine screens."""
 QUALITY = 55
 MAX_BYTES = 8 * 2**20
-"""Of all pictures of a page, encoded, each as often as it is shown; past that there are none."""
+"""Of all pictures of a page, encoded, each as often as it is shown."""
 
 
 @dataclass(frozen=True, order=True)
@@ -32,7 +32,8 @@ class Shot:
 def pictures(corpus: Corpus, shots: Iterable[Shot], most: int = MAX_BYTES) -> dict[Shot, str]:
     """Each shot's picture as a `data:` address; none of those that have no proxy frame that can be read.
 
-    Parts are read one by one, each once. Which are left out for want of room depends on the shots and the room alone.
+    Parts are read one by one, each once, shots in their order: a picture that no longer fits is left out, a smaller one
+    behind it may still come in. So equal shots, frames and room give equal pictures.
 
     Args:
         corpus: has the proxy frames.

@@ -14,6 +14,8 @@ from curation.report.strips import take
 from curation.tables import Corpus
 
 COLUMNS = ["clip_id", "video_id", "start_pts", "end_pts", "start_s", "end_s", "path"]
+MOST_REASONS = 3
+"""Of a clip and set, beside each of its pictures; `stats/clips.parquet` has all."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,12 @@ class Clip:
         return f"{self.file}, {self.start_s or 0:.1f} to {self.end_s or 0:.1f} s"
 
     def verdict(self, rule_set: str) -> str:
-        """What a set says of the clip."""
+        """What a set says of the clip, with the first few of its reasons."""
         reasons = self.rejected_by.get(rule_set)
-        return "not filtered" if reasons is None else f"rejected by {', '.join(reasons)}" if reasons else "kept"
+        if not reasons:
+            return "not filtered" if reasons is None else "kept"
+        more = len(reasons) - MOST_REASONS
+        return f"rejected by {', '.join(reasons[:MOST_REASONS])}{f' and {more} more' if more > 0 else ''}"
 
 
 def clips_of(

@@ -18,6 +18,7 @@ from curation.child import ChildUnavailable
 from curation.config import CurateConfig, LimitsConfig, PackConfig
 from curation.engine import Engine
 from curation.guard import claim
+from curation.maker import stamped
 from curation.pack_plan import make_plan
 from curation.pack_worker import PackWorker
 from curation.scorers.motion import Motion
@@ -240,6 +241,15 @@ def test_the_hash_of_each_score_table_travels_with_the_sample(packed, tmp_path):
     write_json(made.corpus.folder("scores/motion") / "config.json", {"hash": "beef"})
     rows = [row for _, table in make_plan(made.corpus, CONFIG, "hq", "").parts() for row in table.to_pylist()]
     assert {tuple(row["score_configs"]) for row in rows} == {(("dedup", ""), ("motion", "beef"))}
+
+
+def test_scores_of_two_makers_are_not_packed_together(packed, tmp_path):
+    made = copy(packed, tmp_path)
+    write_json(made.corpus.folder("scores/motion") / "config.json", {"hash": "now"})
+    rows = made.corpus.read("scores/motion", part_name(1))
+    made.corpus.write("scores/motion", part_name(1), rows, stamped(rows.schema, "then"))
+    with pytest.raises(ValueError, match=r"motion/part-00001.parquet was made with another .* or other weights"):
+        make_plan(made.corpus, CONFIG, "hq", "")
 
 
 def test_clips_of_all_sources_are_mixed(packed):

@@ -1,6 +1,7 @@
 """The commands `filter` and `sweep`, over small tables written by hand."""
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -8,8 +9,8 @@ from handmade import put_clips, put_scores, put_videos
 
 from curation import dedup
 from curation.__main__ import main
-from curation.tables import Corpus
-from shards.schema import VERDICTS
+from curation.tables import DEMO, Corpus
+from shards.schema import INPUTS, VERDICTS
 from shards.store import read_json, write_json
 
 CONFIG = """
@@ -171,6 +172,20 @@ def test_without_footage_it_is_said_what_to_run(tmp_path, capsys, command):
     errors = capsys.readouterr().err.splitlines()
     assert errors == [f"error: {out} is not curated yet: make curate VIDEOS=<your footage> OUT={out}"]
     assert not (out / "sweep.yaml").exists()
+
+
+def test_of_a_split_that_was_interrupted_it_is_said_how_it_goes_on(tmp_path, capsys):
+    corpus = Corpus(tmp_path / "mine")
+    corpus.write("inputs", "part-00000", INPUTS.empty_table(), INPUTS)
+    assert run(corpus, "sweep") == 1
+    assert capsys.readouterr().err == f"error: {corpus.root} is not curated yet: make curate OUT={corpus.root}\n"
+
+
+def test_the_demo_is_curated_without_footage_of_ones_own(tmp_path, capsys, monkeypatch):
+    config = Path("configs/curate/demo.yaml").resolve()
+    monkeypatch.chdir(tmp_path)
+    assert main(["sweep", "--config", str(config)]) == 1  # which `make sweep` takes where OUT names no other
+    assert capsys.readouterr().err == f"error: {tmp_path / DEMO} is not curated yet: make curate\n"
 
 
 def test_of_a_corpus_that_is_not_done_the_next_job_is_said(corpus, capsys):

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from curation.bounds import Bound
-from curation.report.lines import Line, lines
+from curation.report.lines import Line, lines, most_telling
 from curation.report.strips import sides
 from curation.rule import Rule
 
@@ -60,6 +60,20 @@ def test_many_groups_are_cut_short():
     groups = [{"group": f"{k:03d}", "limit": float(k)} for k in range(100)]
     record = {"resolved": [{"reason": "motion:max", "limit": None, "groups": groups}]}
     assert [line.limit for line in lines({"a": record}, COLUMNS)] == list(range(8))
+
+
+def test_of_too_many_lines_each_score_keeps_those_that_take_most():
+    told = {"motion:min": 3, "still:min": 5, "fast:max": 4, "text:max": 1, "dark:min": 2}
+    named = [{"name": "still", "column": "motion"}, {"name": "fast", "column": "motion"}]
+    named += [{"name": "dark", "column": "luma_mean"}]
+    bounds = [{"reason": reason, "limit": 10.0 - clips} for reason, clips in told.items()]
+    rules = {"a": {"rules": named, "resolved": bounds, "reasons": {r: {"clips": n} for r, n in told.items()}}}
+    found = lines(rules, COLUMNS)
+    assert most_telling(found, rules, 5) == found
+    kept = [[line.reasons["a"] for line in most_telling(found, rules, most)] for most in (1, 3, 4)]
+    assert kept[0] == ["still:min"]
+    assert kept[1] == ["still:min", "dark:min", "text:max"]
+    assert kept[2] == ["still:min", "fast:max", "dark:min", "text:max"]
 
 
 @pytest.mark.parametrize("dtype", [pa.float32(), pa.float64(), pa.int32()])

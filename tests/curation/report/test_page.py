@@ -172,6 +172,15 @@ def test_many_sets_and_scores_stay_within_bounds(tmp_path, monkeypatch):
     assert Page(report(put_corpus(tmp_path / "one chart"))).tags.count("svg") == 1
 
 
+def test_a_set_that_was_not_filtered_to_the_end_takes_no_place_of_another(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(page_module, "MOST_SETS", 1)
+    corpus = put_corpus(tmp_path / "films")
+    (corpus.folder("verdicts/pretrain") / "rules.json").unlink()
+    page = Page(report(corpus))
+    assert "hq rejects 6" in page.text and "Not on this page" not in page.text and "pretrain" not in page.text
+    assert caplog.text.count("the set pretrain was not filtered to the end") == 1
+
+
 def test_a_key_in_an_address_is_not_handed_on(tmp_path):
     corpus = put_corpus(tmp_path / "films")
     (corpus.root / "config.yaml").write_text("videos: s3://key:secret@store/films")
