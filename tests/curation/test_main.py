@@ -67,8 +67,9 @@ def test_missing_and_empty_folders_and_out(tmp_path, footage, capsys):
 
 def test_a_job_whose_input_is_missing_says_which_job_comes_first(tmp_path, capsys):
     assert "name footage with VIDEOS" in told(capsys, *DEFAULT, "--out", str(tmp_path / "o"), "--job", "split")
-    assert "run JOB=split first" in told(capsys, *DEFAULT, "--out", str(tmp_path / "o"), "--job", "dedup")
-    assert "run JOB=dedup first" in told(capsys, *DEFAULT, "--out", str(tmp_path / "o"), "--job", "filter")
+    curate = f"is not curated yet: make curate VIDEOS=<your footage> OUT={tmp_path / 'o'}"
+    assert curate in told(capsys, *DEFAULT, "--out", str(tmp_path / "o"), "--job", "dedup")
+    assert curate in told(capsys, *DEFAULT, "--out", str(tmp_path / "o"), "--job", "filter")
 
 
 @pytest.mark.slow  # the hub is tried several times
