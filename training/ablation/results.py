@@ -33,12 +33,12 @@ class Metric:
     name: str
     better: str
     protocol: str
-    network: str = ""
-    """SHA-256 of its network's weights; empty where it has none, or no trial tells."""
     values: dict[str, dict[int, float | None]] = field(default_factory=dict)
     """By arm and seed; None where it could not be measured."""
     videos: dict[str, dict[Round, float]] = field(default_factory=dict)
     """By arm and round, where each video has a value of its own."""
+    network: str = ""
+    """SHA-256 of its network's weights; empty where it has none, or no trial tells."""
 
     def comparisons(self) -> list[Comparison]:
         """Arms, and what sets them apart from the raw set."""
