@@ -124,6 +124,27 @@ class Stage:
         """What decides the latents and text features of the stage's samples."""
         return facts(self.model.codec, self.model.text, self.settings(), self.data.latent_bucket, self.data.rates)
 
+    def why_no_latents(self) -> str:
+        """Why the stage can read packed sets alone; empty where latents could stand for them."""
+        if self.model.conditioning.given:
+            return "noise is added to the pixels of given frames, and latents hold none"
+        try:
+            _ = self.data.latent_bucket
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    def latents_fit(self) -> bool:
+        """Whether the latents that it is told to read are there, and of its frame size, codec and text encoder.
+
+        Raises:
+            ValueError: see `StageData.latent_sets`; what stands there is damaged.
+        """
+        if self.why_no_latents():
+            return False
+        now = self.latent_facts()
+        return all(latents.is_made_with(now) for latents in self.data.latent_sets().values())
+
     def ranks(self) -> tuple[int, int]:
         """Ranks, and batches that each accumulates, as configured; ranks that only the machine tells count as one."""
         told = (max(each, 1) if isinstance(each, int) else 1 for each in ranks_told(self.cli.config.trainer))
@@ -157,10 +178,7 @@ class Stage:
         if given is None:
             return
         if self.data.latents:
-            raise ValueError(
-                "noise is added to the pixels of given frames, and data.latents holds none: train this stage from the "
-                "packed sets, without LATENTS="
-            )
+            raise ValueError(f"{self.why_no_latents()}: train this stage from the packed sets, without LATENTS=")
         if short := [str(bucket) for bucket in self.data.buckets if bucket.num_frames <= given.number]:
             raise ValueError(f"conditioning.given gives {given.number} frames: a bucket needs more, not {short[0]}")
 

@@ -49,7 +49,7 @@ def make_latent_set(
     """Encodes a packed set that a stage reads, or goes on with it.
 
     Args:
-        stage: whose codec, text encoder and bucket.
+        stage: whose codec, text encoder and bucket; one that can read latents, see `Stage.why_no_latents`.
         packed: the set.
         latents: where to; what stands there of the same making is kept.
         encoding: how.
@@ -60,8 +60,6 @@ def make_latent_set(
         ValueError: something that the user can mend; what stood there still does.
         OSError: the disk is full or cannot be read.
     """
-    if stage.model.conditioning.given:
-        raise ValueError("a stage that is given frames does not train from latents: noise is added to their pixels")
     stage.tokens()
     sets = {split: ShardSet(packed / split) for split in SPLITS}
     told = _told(stage, encoding, sets)
