@@ -11,7 +11,7 @@ import torch
 
 from shards.manifest import MANIFEST
 from shards.schema import field, from_rows
-from shards.store import write_table
+from shards.store import read_json, write_json, write_table
 from training.ablation.arms import PREFIX, RAW, Arm
 from training.ablation.elo import Rating, rate
 from training.ablation.judge import Criterion, Values, judge, judge_by_ranks
@@ -31,6 +31,8 @@ from training.screen import Screen
 from training.sole_user import sole_user
 
 PACKED, RULES, VOTES_FOLDER = f"{PREFIX}{RAW}", "rules.yaml", "votes"
+COMPARED = "compared.json"
+"""Names the recipe and the stage that the trials of a folder are of."""
 RATINGS = pa.schema(
     [
         field("by", pa.string(), "people, or the protocol of the automatic judge"),
@@ -62,6 +64,13 @@ class Ablation:
     engine: str
     arguments: tuple[str, ...]
     """Of the command line, for every training."""
+    force: bool = False
+    """Whether what stands in `out` is moved aside."""
+
+    @property
+    def compared(self) -> dict[str, str]:
+        """What its folder is of."""
+        return {"recipe": self.recipe.folder.name, "stage": self.stage}
 
     @property
     def shared(self) -> tuple[str, ...]:
@@ -105,7 +114,9 @@ def ablate(ablation: Ablation, say: Callable[[str], None]) -> int:
             f"{ablation.corpus} has no packed set {PACKED}, which all arms read: make curate OUT={ablation.corpus} "
             f"CONFIG={ablation.corpus / 'raw.yaml'} JOB=pack"
         )
+    _check_folder(ablation)
     _check(ablation)
+    _begin(ablation, say)
     _train_before(ablation)
     trials = ablation.trials
     say(f"{len(ablation.arms)} arms x {len(ablation.seeds)} seeds = {len(trials)} trials: {ablation.out}")
@@ -173,6 +184,24 @@ def _of_people(ablation: Ablation, failed: Collection[str], say: Callable[[str],
     if left_out := given.num_rows - votes.num_rows:
         say(f"{left_out} of {given.num_rows} votes do not count: their videos are of other weights, or of other arms")
     return votes
+
+
+def _check_folder(ablation: Ablation) -> None:
+    """Trials are told apart by arm and seed alone, so a folder is of one stage."""
+    path = ablation.out / COMPARED
+    if ablation.force or not path.exists() or (stands := read_json(path)) == ablation.compared:
+        return
+    raise ValueError(
+        f"{ablation.out} holds trials of stage {stands['stage']} of recipe {stands['recipe']}: name another folder for "
+        f"stage {ablation.stage} of {ablation.recipe.folder.name} (OUT=), or move those aside (FORCE=1)"
+    )
+
+
+def _begin(ablation: Ablation, say: Callable[[str], None]) -> None:
+    """Says in the folder what it is of; with `force` in a new one."""
+    if ablation.force and ablation.out.exists():
+        say(f"the old ablation is now {Run(ablation.out).move_aside()}")
+    write_json(ablation.out / COMPARED, ablation.compared)
 
 
 def _check(ablation: Ablation) -> None:

@@ -29,6 +29,7 @@ class Sweep:
 
     def __init__(self, root):
         self.tiny, self.corpus, self.out = TinyRecipe(root), root, root / "ablation"
+        self.aside = root / "aside" / "ablation-1"
         self.tiny.pack()
         shutil.copytree(self.tiny.shards / "pretrain", self.tiny.shards / "sweep_raw")
         keys = ShardSet(self.tiny.shards / "sweep_raw" / "train").index["key"].to_pylist()
@@ -172,6 +173,21 @@ def test_a_stage_that_is_given_frames_is_compared_from_the_packed_set(swept, cap
     assert "nothing to encode" in capsys.readouterr().out and not (swept.corpus / "latents").exists()
     assert swept.ablate_on_latents() == 0
     assert not swept.read_latents("raw-0") and not swept.read_latents("1")
+
+
+def test_a_folder_is_of_one_stage_until_it_is_moved_aside(swept, capsys):
+    assert swept.ablate("--seeds", "1", "--arms", "raw,full", "--stage", "1") == 0
+    capsys.readouterr()
+    again = ("--seeds", "1", "--arms", "raw,full", "--num_samples", "8")
+    assert swept.ablate(*again) == 1
+    told = capsys.readouterr().err
+    assert "trials of stage 1 of recipe tiny" in told and "OUT=" in told and "FORCE=1" in told
+    assert swept.ablate(*again, "--force", "--model.speed", "3") == 1
+    assert (swept.out / "raw-0" / "stage.json").exists(), "what is wrong is said before anything is moved"
+    assert swept.ablate(*again, "--force") == 0
+    old, new = (yaml.safe_load((folder / "raw-0" / "config.yaml").read_text()) for folder in (swept.aside, swept.out))
+    assert (old["num_samples"], new["num_samples"]) == (16, 8)
+    assert not (swept.out / "aside").exists() and (swept.aside / "ablation.html").exists()
 
 
 @pytest.mark.slow
