@@ -95,11 +95,16 @@ CORPUS ?= $(DEMO)
 ABLATED = $(or $(RECIPE),demo-ablate)
 COMPARED = $(or $(STAGE),$(if $(wildcard $(addsuffix /2b.yaml,configs/train/$(ABLATED) $(ABLATED))),2b,2))
 
-ablate: $(READY) $(if $(filter $(DEMO),$(CORPUS)),$(DEMO)/$(PACKED)) $(if $(filter demo-ablate,$(notdir $(ABLATED))),$(JUDGE)/$(PACKED))  ## train the same model on each subset of a sweep of CORPUS and compare them [RECIPE= STAGE= OUT= ARGS="--seeds 3 --arms raw,full"]
+# a folder for each recipe and stage, or the trials and latents of one would stand in the way of the next
+OTHER = $(filter-out demo-ablate-2,$(notdir $(ABLATED))-$(COMPARED))
+ABLATION = $(or $(OUT),runs/$(if $(OTHER),ablation-$(OTHER),demo-ablate))
+ENCODED = $(CORPUS)/latents/ablation$(OTHER:%=-%)
+
+ablate: $(READY) $(if $(filter $(DEMO),$(CORPUS)),$(DEMO)/$(PACKED)) $(if $(filter demo-ablate,$(notdir $(ABLATED))),$(JUDGE)/$(PACKED))  ## train the same model on each subset of a sweep of CORPUS and compare them [RECIPE= STAGE= OUT= FORCE=1 ARGS="--seeds 3 --arms raw,full"]
 	@$(RUN) -m curation sweep --out '$(CORPUS)'
 	@$(RUN) -m curation run --out '$(CORPUS)' --config '$(CORPUS)/raw.yaml' --job pack
-	@$(RUN) -m training encode --recipe '$(ABLATED)' --stage '$(COMPARED)' --data.shards '$(CORPUS)/shards' --data.mixture '{"sweep_raw": 1}' --out '$(CORPUS)/latents/ablation'
-	@$(RUN) -m training ablate --recipe '$(ABLATED)' --stage '$(COMPARED)' --corpus '$(CORPUS)' $(if $(OUT),--runs '$(OUT)') --data.latents '$(CORPUS)/latents/ablation' $(ARGS)
+	@$(RUN) -m training encode --recipe '$(ABLATED)' --stage '$(COMPARED)' --data.shards '$(CORPUS)/shards' --data.mixture '{"sweep_raw": 1}' --out '$(ENCODED)'
+	@$(RUN) -m training ablate --recipe '$(ABLATED)' --stage '$(COMPARED)' --corpus '$(CORPUS)' --runs '$(ABLATION)' --data.latents '$(ENCODED)' $(if $(FORCE),--force) $(ARGS)
 
 $(DEMO)/$(PACKED): | $(READY)
 	@$(RUN) -m curation run

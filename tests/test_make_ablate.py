@@ -77,3 +77,25 @@ def test_one_stage_is_encoded_and_compared(clone, arguments, stage):
         (line,) = (line for line in lines if f"-m training {command} " in line)
         assert f"--recipe '{recipe}' --stage '{stage}' " in line
     assert places(lines, JUDGE_RUN) == [None] or recipe == "demo-ablate"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "runs", "latents"),
+    [
+        ((), "runs/demo-ablate", "latents/ablation"),
+        (("STAGE=2",), "runs/demo-ablate", "latents/ablation"),
+        (("STAGE=1",), "runs/ablation-demo-ablate-1", "latents/ablation-demo-ablate-1"),
+        (("RECIPE=demo", "STAGE=2a"), "runs/ablation-demo-2a", "latents/ablation-demo-2a"),
+        (("RECIPE=configs/train/demo",), "runs/ablation-demo-2b", "latents/ablation-demo-2b"),
+        (("RECIPE=demo", "OUT=/data/mine"), "/data/mine", "latents/ablation-demo-2b"),
+    ],
+)
+def test_each_recipe_and_stage_has_folders_of_its_own(clone, arguments, runs, latents):
+    lines = told(clone, *arguments)
+    wanted = (f"encode .*--out '{DEMO}/{latents}'$", f"ablate .*--runs '{runs}' --data.latents '{DEMO}/{latents}' ")
+    assert None not in places(lines, *wanted), lines
+
+
+def test_force_starts_the_trials_anew_and_nothing_before_them(clone):
+    lines = told(clone, "FORCE=1")
+    assert [line for line in lines if "--force" in line] == [lines[-1]] and "training ablate " in lines[-1]

@@ -199,6 +199,9 @@ def encode(options: argparse.Namespace, rest: list[str]) -> None:
     from training.screen import Screen
 
     stage, screen = build_stage(files, rest), Screen()
+    if why := stage.why_no_latents():  # no error, so that whoever ablates or trains any stage may ask first
+        screen.say(f"nothing to encode: stage {options.stage} reads the packed sets ({why})")
+        return
     encoding = Encoding(options.dtype, options.windows, options.threads)
     out = Path(options.out) if options.out else _beside(stage.data)
     for packed in stage.data.packed_sets():

@@ -124,6 +124,25 @@ class Stage:
         """What decides the latents and text features of the stage's samples."""
         return facts(self.model.codec, self.model.text, self.settings(), self.data.latent_bucket, self.data.rates)
 
+    def why_no_latents(self) -> str:
+        """Why the stage can read packed sets alone; empty where latents could stand for them."""
+        try:
+            _ = self.data.latent_bucket
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    def latents_fit(self) -> bool:
+        """Whether the latents that it is told to read are there, and of its frame size, codec and text encoder.
+
+        Raises:
+            ValueError: see `StageData.latent_sets`; what stands there is damaged.
+        """
+        if self.why_no_latents():
+            return False
+        now = self.latent_facts()
+        return all(latents.is_made_with(now) for latents in self.data.latent_sets().values())
+
     def ranks(self) -> tuple[int, int]:
         """Ranks, and batches that each accumulates, as configured; ranks that only the machine tells count as one."""
         told = (max(each, 1) if isinstance(each, int) else 1 for each in ranks_told(self.cli.config.trainer))

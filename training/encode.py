@@ -49,7 +49,7 @@ def make_latent_set(
     """Encodes a packed set that a stage reads, or goes on with it.
 
     Args:
-        stage: whose codec, text encoder and bucket.
+        stage: whose codec, text encoder and bucket; one that can read latents, see `Stage.why_no_latents`.
         packed: the set.
         latents: where to; what stands there of the same making is kept.
         encoding: how.

@@ -57,6 +57,10 @@ class LatentSet:
         """Windows of each clip and rate that were encoded; 0 where every frame was, by itself."""
         return self.record["num_windows"]
 
+    def is_made_with(self, now: Mapping[str, Any]) -> bool:
+        """Whether it is there and states these `facts`; the shards that it was made of may be others all the same."""
+        return (self.folder / LATENTS).exists() and not differences(self.record["facts"], now)
+
     def refuse_stale(self, now: Mapping[str, Any], packed: Place) -> None:
         """Sees that it holds what the stage would compute from the packed set.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 
 from shards.manifest import MANIFEST
 from shards.schema import field, from_rows
-from shards.store import write_table
+from shards.store import read_json, write_json, write_table
 from training.ablation.arms import PREFIX, RAW, Arm
 from training.ablation.elo import Rating, rate
 from training.ablation.judge import Criterion, Values, judge, judge_by_ranks
@@ -30,6 +31,8 @@ from training.screen import Screen
 from training.sole_user import sole_user
 
 PACKED, RULES, VOTES_FOLDER = f"{PREFIX}{RAW}", "rules.yaml", "votes"
+COMPARED = "compared.json"
+"""Names the recipe and the stage that the trials of a folder are of."""
 RATINGS = pa.schema(
     [
         field("by", pa.string(), "people, or the protocol of the automatic judge"),
@@ -61,6 +64,13 @@ class Ablation:
     engine: str
     arguments: tuple[str, ...]
     """Of the command line, for every training."""
+    force: bool = False
+    """Whether what stands in `out` is moved aside."""
+
+    @property
+    def compared(self) -> dict[str, str]:
+        """What its folder is of."""
+        return {"recipe": self.recipe.folder.name, "stage": self.stage}
 
     @property
     def shared(self) -> tuple[str, ...]:
@@ -68,11 +78,23 @@ class Ablation:
         where = f"--data.shards={self.corpus / 'shards'}"
         return (where, f'--data.mixture={{"{PACKED}": 1}}', *self.arguments)
 
+    def arguments_of(self, name: str) -> tuple[str, ...]:
+        """Arguments of a stage's training: latents are made for the one that is compared, and may not fit another.
+
+        Raises:
+            ValueError: there is no such stage, or something is wrong in its configuration.
+        """
+        stage = build_stage(self.recipe.files(name), self.shared)
+        # the compared stage goes without only if it can never read any: that they are stale is to be told to the user
+        reads_latents = not stage.why_no_latents() if name == self.stage else stage.latents_fit()
+        return self.shared if reads_latents else (*self.shared, "--data.latents=null")
+
+    @cached_property
     def trials(self) -> list[Trial]:
         """Seed by seed, so that what is interrupted has compared all arms with the first ones."""
-        files = tuple(self.recipe.files(self.stage))
+        files, arguments = tuple(self.recipe.files(self.stage)), self.arguments_of(self.stage)
         return [
-            Trial(arm, seed, self.out / f"{arm.name}-{seed}", files, self.shared)
+            Trial(arm, seed, self.out / f"{arm.name}-{seed}", files, arguments)
             for seed in self.seeds
             for arm in self.arms
         ]
@@ -92,9 +114,11 @@ def ablate(ablation: Ablation, say: Callable[[str], None]) -> int:
             f"{ablation.corpus} has no packed set {PACKED}, which all arms read: make curate OUT={ablation.corpus} "
             f"CONFIG={ablation.corpus / 'raw.yaml'} JOB=pack"
         )
-    _check_judges(ablation)
+    _check_folder(ablation)
+    _check(ablation)
+    _begin(ablation, say)
     _train_before(ablation)
-    trials = ablation.trials()
+    trials = ablation.trials
     say(f"{len(ablation.arms)} arms x {len(ablation.seeds)} seeds = {len(trials)} trials: {ablation.out}")
     failed = run_all(trials, ablation.engine, say)
     report(ablation, failed, say)
@@ -114,7 +138,7 @@ def report(ablation: Ablation, failed: Mapping[str, str], say: Callable[[str], N
     Raises:
         ValueError: none is done.
     """
-    metrics, rows = collect(ablation.trials(), failed)
+    metrics, rows = collect(ablation.trials, failed)
     if not rows:
         raise ValueError(f"no trial in {ablation.out} is done; their logs tell why: {ablation.out}/*.log")
     ratings = _ratings(ablation, metrics, failed, say)
@@ -155,17 +179,35 @@ def _ratings(
 def _of_people(ablation: Ablation, failed: Collection[str], say: Callable[[str], None]) -> pa.Table:
     """Their votes on videos of the trials as they are now."""
     given = read_votes(ablation.out / VOTES_FOLDER)
-    done = [trial for trial in ablation.trials() if trial.judged.exists() and trial.folder.name not in failed]
+    done = [trial for trial in ablation.trials if trial.judged.exists() and trial.folder.name not in failed]
     votes = current(given, {(trial.arm.name, trial.seed): trial.judged_weights for trial in done})
     if left_out := given.num_rows - votes.num_rows:
         say(f"{left_out} of {given.num_rows} votes do not count: their videos are of other weights, or of other arms")
     return votes
 
 
-def _check_judges(ablation: Ablation) -> None:
-    """Before hours of training, not after."""
+def _check_folder(ablation: Ablation) -> None:
+    """Trials are told apart by arm and seed alone, so a folder is of one stage."""
+    path = ablation.out / COMPARED
+    if ablation.force or not path.exists() or (stands := read_json(path)) == ablation.compared:
+        return
+    raise ValueError(
+        f"{ablation.out} holds trials of stage {stands['stage']} of recipe {stands['recipe']}: name another folder for "
+        f"stage {ablation.stage} of {ablation.recipe.folder.name} (OUT=), or move those aside (FORCE=1)"
+    )
+
+
+def _begin(ablation: Ablation, say: Callable[[str], None]) -> None:
+    """Says in the folder what it is of; with `force` in a new one."""
+    if ablation.force and ablation.out.exists():
+        say(f"the old ablation is now {Run(ablation.out).move_aside()}")
+    write_json(ablation.out / COMPARED, ablation.compared)
+
+
+def _check(ablation: Ablation) -> None:
+    """Sees that the trials can be trained and judged: before hours of training, not after."""
     read_votes(ablation.out / VOTES_FOLDER)
-    stage = build_stage(ablation.recipe.files(ablation.stage), ablation.shared)
+    stage = build_stage(ablation.recipe.files(ablation.stage), ablation.arguments_of(ablation.stage))
     metrics = {each.name: each for each in stage.evaluation.metrics}
     able = [name for name, each in metrics.items() if isinstance(each, MeanOfVideos) and each.better != "neither"]
     if unknown := [name for name in ablation.judges if name not in able]:
@@ -175,6 +217,7 @@ def _check_judges(ablation: Ablation) -> None:
         )
     for name in ablation.judges:
         metrics[name].load(torch.device("cpu"))
+    stage.open()
 
 
 def _train_before(ablation: Ablation) -> None:
@@ -183,7 +226,7 @@ def _train_before(ablation: Ablation) -> None:
         run = Run(ablation.out / name)
         with sole_user(run):
             try:
-                train(build_stage(ablation.recipe.files(name), ablation.shared), run, Screen())
+                train(build_stage(ablation.recipe.files(name), ablation.arguments_of(name)), run, Screen())
             except ValueError as error:
                 raise ValueError(f"{error} (to train it anew, remove {run.folder})") from error
 

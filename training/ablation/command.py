@@ -19,6 +19,7 @@ def add_parser(commands, shared: argparse.ArgumentParser) -> None:
     parser.add_argument("--arms", help="raw,full,motion_bottom_25: some of the subsets, by commas (default: all)")
     parser.add_argument("--judge", default="clipsim", help="metrics that vote, by commas; none: '' (default clipsim)")
     parser.add_argument("--engine", choices=["ray", "local"], default="ray", help="side by side, or one by one")
+    parser.add_argument("--force", action="store_true", help="move what stands there aside, and start anew")
 
 
 def run_ablation(
@@ -50,6 +51,7 @@ def run_ablation(
         judges=tuple(_names(options.judge)),
         engine=options.engine,
         arguments=tuple(rest),
+        force=options.force,
     )
     return ablate(planned, say)
 

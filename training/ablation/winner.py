@@ -47,7 +47,12 @@ def _as_set(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def write_winner(path: Path, corpus: Path, sets: Mapping[str, Any]) -> None:
-    """Writes the configuration of the corpus with these sets added.
+    """Writes the configuration of the corpus with these sets added, and none that an earlier ablation had.
+
+    Args:
+        path: YAML that is written.
+        corpus: folder whose configuration it is.
+        sets: as `winning_sets` gives them.
 
     Raises:
         ValueError: the corpus has no configuration.
@@ -56,7 +61,9 @@ def write_winner(path: Path, corpus: Path, sets: Mapping[str, Any]) -> None:
         whole = yaml.safe_load((corpus / CONFIG).read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise ValueError(f"{corpus / CONFIG} cannot be read ({error}): it is what curated the corpus") from error
-    whole["sets"] = (whole.get("sets") or {}) | dict(sets)
+    # `make filter` by an earlier ablation's rules left those in the configuration; they have not won this one
+    others = {name: rules for name, rules in (whole.get("sets") or {}).items() if name not in (WON, BY_SCORE)}
+    whole["sets"] = others | dict(sets)
     with atomic_path(path) as temporary:
         temporary.write_text(to_yaml(whole), encoding="utf-8")
 

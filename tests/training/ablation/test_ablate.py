@@ -29,6 +29,7 @@ class Sweep:
 
     def __init__(self, root):
         self.tiny, self.corpus, self.out = TinyRecipe(root), root, root / "ablation"
+        self.aside = root / "aside" / "ablation-1"
         self.tiny.pack()
         shutil.copytree(self.tiny.shards / "pretrain", self.tiny.shards / "sweep_raw")
         keys = ShardSet(self.tiny.shards / "sweep_raw" / "train").index["key"].to_pylist()
@@ -53,6 +54,17 @@ class Sweep:
         told = ("--corpus", str(self.corpus), "--judge", "temporal_flickering", "--engine", "local", "--seeds", "2")
         recipe = ("--recipe", str(self.tiny.recipe), "--runs", str(self.out))
         return main(["ablate", *recipe, *told, *arguments])
+
+    def encode(self, *arguments):
+        """What `make ablate` encodes: the latents of the stage that is compared."""
+        told = ("--recipe", str(self.tiny.recipe), "--stage", "2", "--out", str(self.corpus / "latents"))
+        return main(["encode", *told, "--data.mixture", '{"sweep_raw": 1}', *arguments])
+
+    def ablate_on_latents(self):
+        return self.ablate("--seeds", "1", "--arms", "raw,full", "--data.latents", str(self.corpus / "latents"))
+
+    def read_latents(self, run):
+        return "latents" in json.loads((self.out / run / "stage.json").read_text())["made_from"]
 
     def trained_on(self, trial):
         skipped = pq.read_table(self.out / trial / "skipped.parquet")
@@ -136,6 +148,53 @@ def test_what_cannot_be_compared_is_said_before_any_training(swept, capsys, argu
     assert swept.ablate(*arguments) == 1
     assert words in capsys.readouterr().err
     assert not list(swept.out.glob("*/stage.json"))
+
+
+@pytest.mark.parametrize(("height", "fits"), [(16, True), (24, False)])
+def test_a_stage_before_reads_the_latents_of_the_compared_one_where_they_fit(swept, height, fits):
+    picture = {"data": {"buckets": [{"num_frames": 1, "height": height, "width": 24}]}}
+    swept.tiny.write("1", picture | {"model": {"trainable": ["^spatial/"]}})
+    assert swept.encode() == 0 and swept.ablate_on_latents() == 0
+    assert [swept.read_latents(run) for run in ("1", "raw-0", "full-0")] == [fits, True, True]
+
+
+def test_stale_latents_are_told_before_the_stages_before_train(swept, capsys):
+    assert swept.encode("--data.buckets", "[{num_frames: 4, height: 24, width: 24}]") == 0
+    assert swept.ablate_on_latents() == 1
+    assert "is stale" in capsys.readouterr().err and not (swept.out / "1").exists()
+
+
+def test_a_stage_that_is_given_frames_is_compared_from_latents_too(swept):
+    model = {"conditioning": {"given": {"frames": "ends", "embedding": False}}}
+    model |= {"denoiser": {"init_args": {"in_channels": 9, "num_given_channels": 4}}}
+    video = {"data": {"buckets": [{"num_frames": 4, "height": 16, "width": 24}]}}
+    swept.tiny.write("2", video | {"init_from": "1", "model": model})
+    assert swept.encode() == 0 and swept.ablate_on_latents() == 0
+    assert swept.read_latents("raw-0") and swept.read_latents("1")
+
+
+def test_a_stage_of_several_sizes_is_compared_from_the_packed_set(swept, capsys):
+    sizes = [{"num_frames": 4, "height": 16, "width": 24}, {"num_frames": 4, "height": 24, "width": 16}]
+    swept.tiny.write("2", {"data": {"buckets": sizes}, "init_from": "1"})
+    assert swept.encode() == 0
+    assert "nothing to encode" in capsys.readouterr().out and not (swept.corpus / "latents").exists()
+    assert swept.ablate_on_latents() == 0
+    assert not swept.read_latents("raw-0")
+
+
+def test_a_folder_is_of_one_stage_until_it_is_moved_aside(swept, capsys):
+    assert swept.ablate("--seeds", "1", "--arms", "raw,full", "--stage", "1") == 0
+    capsys.readouterr()
+    again = ("--seeds", "1", "--arms", "raw,full", "--num_samples", "8")
+    assert swept.ablate(*again) == 1
+    told = capsys.readouterr().err
+    assert "trials of stage 1 of recipe tiny" in told and "OUT=" in told and "FORCE=1" in told
+    assert swept.ablate(*again, "--force", "--model.speed", "3") == 1
+    assert (swept.out / "raw-0" / "stage.json").exists(), "what is wrong is said before anything is moved"
+    assert swept.ablate(*again, "--force") == 0
+    old, new = (yaml.safe_load((folder / "raw-0" / "config.yaml").read_text()) for folder in (swept.aside, swept.out))
+    assert (old["num_samples"], new["num_samples"]) == (16, 8)
+    assert not (swept.out / "aside").exists() and (swept.aside / "ablation.html").exists()
 
 
 @pytest.mark.slow

@@ -69,6 +69,14 @@ def test_texts_that_look_like_numbers_stay_texts(tmp_path):
     assert "'1e3'" in text and yaml.safe_load(text)["sets"] == {"hq": {"rules": []}, "ablation_won": {"rules": rules}}
 
 
+def test_what_won_an_earlier_ablation_has_not_won_this_one(tmp_path):
+    earlier = {name: {"rules": [HARD]} for name in ("ablation_won", "ablation_by_score")}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"out": "x", "sets": {"hq": {"rules": []}} | earlier}))
+    write_winner(tmp_path / "rules.yaml", tmp_path, {"ablation_won": {"rules": [TEXT]}})
+    sets = yaml.safe_load((tmp_path / "rules.yaml").read_text())["sets"]
+    assert sets == {"hq": {"rules": []}, "ablation_won": {"rules": [TEXT]}}
+
+
 COLUMNS = {"flow": pa.float32(), "area": pa.float32()}
 RULES = [Rule("flow", drop_bottom=0.25, if_null="keep"), Rule("area", drop_top=0.25)]
 
