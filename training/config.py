@@ -21,6 +21,7 @@ from training.evaluation.settings import EvaluationSettings
 from training.latent_set import facts
 from training.module import StageModule
 from training.settings import deciding, ranks_told
+from training.stage_trainer import StageTrainer
 
 for _name in ("lightning.pytorch", "lightning.fabric"):  # hints of theirs; what matters here is said by us
     logging.getLogger(_name).setLevel(logging.ERROR)
@@ -266,6 +267,7 @@ def _parse(arguments: list[str], defaults: dict[str, Any]) -> StageCLI:
             args=arguments,
             run=False,
             save_config_callback=None,
+            trainer_class=StageTrainer,
             trainer_defaults=defaults,
             seed_everything_default=0,
             auto_configure_optimizers=False,
