@@ -9,6 +9,8 @@ The tensors of a sample, one safetensors file, in float16 or bfloat16 where no o
 - with windows, float64: `fps` (W,), frames a second, and `start_s` (W,), of the first frame.
 - `text` (K, L, D): features of each caption that is not blank, in their order.
 """
+# pyarrow.compute makes its functions while it is imported, unseen by pyright:
+# pyright: reportAttributeAccessIssue=false
 
 from collections.abc import Sequence
 from typing import Any

@@ -21,8 +21,8 @@ def server():
             self.send_header("Content-Length", str(len(content[self.path])))
             self.end_headers()
             if self.command == "GET":
+                sent.append(self.path[1])  # before it is there, or who reads it would be first
                 self.wfile.write(content[self.path])
-                sent.append(self.path[1])
 
         do_HEAD = do_GET
 
