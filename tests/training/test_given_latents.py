@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from clipset import clip_of, put_set
-from footage import noise_scene
+from clipset import put_set
 from test_image_to_video import GivenRecipe
+from test_latents import textured
 
 from shards.store import write_json
 from training.__main__ import main
@@ -16,11 +16,6 @@ from training.recipe import Recipe
 from training.run import Run
 
 RATES = "--data.fps=[8, 12]"
-
-
-def textured(number, num_frames=25):
-    """A clip in which no frame is like another."""
-    return clip_of(number, np.stack(noise_scene(number, num_frames, 4.0, (96, 64))))
 
 
 @pytest.fixture(scope="module")
