@@ -12,6 +12,7 @@ from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namesp
 
 from curation.config import CurateConfig
 from curation.demo.config import DemoConfig
+from curation.nulls import refuse_nulls
 from curation.pictures.config import PicturesConfig
 from curation.remembered import of_corpus, with_default_config, without_subsets
 from curation.rule_yaml import register
@@ -25,6 +26,8 @@ JOB_NAMES = ("split", "score", "dedup", "filter", "pack", "stats")
 FORCEABLE = ("split", "captions", "score", "dedup", "pack")
 RETRIABLE = ("quarantined", "failed", "blocked")
 GOES_ON = "What is finished stands; once that is mended, the same command goes on"
+CONFIGURED = {"demo": DemoConfig, "pictures": PicturesConfig}
+"""By command; of the others it is `CurateConfig`."""
 TABLE_FOLDERS = ("inputs", "videos", "clips", "captions", "proxies", "scores", "verdicts", "shards", "stats")
 
 
@@ -220,7 +223,8 @@ def main(arguments: list[str]) -> int:
     _set_up_logging()
     if any("://" in argument for argument in arguments):  # OUT/config.yaml may lie at an address
         set_parsing_settings(config_read_mode_fsspec_enabled=True)
-    parser = make_parser(next(iter(arguments), ""))
+    command = next(iter(arguments), "")
+    parser = make_parser(command)
     try:
         arguments = with_default_config(arguments)
         parsed = parser.parse_args(arguments)
@@ -230,7 +234,7 @@ def main(arguments: list[str]) -> int:
         print(f"error: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
         return 1
     except ArgumentError as error:
-        print(f"error: {error}\n`python -m curation run --help` lists every key", file=sys.stderr)
+        print(f"error: {error}\n`.venv/bin/python -m curation {command} --help` lists every key", file=sys.stderr)
         return 2
     options = parsed[parsed.command] if parsed.command else None
     if options is None:
@@ -257,6 +261,7 @@ def _set_up_logging() -> None:
 
 def _call(parser: ArgumentParser, parsed: Namespace, options: Namespace) -> None:
     """Builds the configuration of the command that was given, and runs it."""
+    refuse_nulls(CONFIGURED.get(parsed.command, CurateConfig), options)
     built = parser.instantiate(parsed)[parsed.command]
     if parsed.command == "demo":
         demo(options, _as(DemoConfig, built))

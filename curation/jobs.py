@@ -68,7 +68,8 @@ class Curation:
                 anew = f"make stats OUT={self.corpus.root}"
                 self.screen.say(f"{folder} speaks of the verdicts before: {anew} writes it anew")
             return started()
-        started()
+        if list(jobs) != ["stats"]:  # it only looks
+            started()
         if forced and forced != "pack":
             self.screen.say(force(self.corpus, self.config, forced))
         for job in jobs:
@@ -86,9 +87,14 @@ class Curation:
         corpus, config = self.corpus, self.config
         check_scorers(config.scorers)
         dedup.check(config.dedup, config.scorers)
+        if "split" not in jobs:
+            corpus.need("clips", "split")
         if "pack" in jobs:
             for name in config.sets:
                 pack.check(config, name)
+                if len(jobs) == 1 and not forced:
+                    corpus.need(f"verdicts/{name}", "filter")
+                    refuse_changed(corpus, "pack", f"shards/{name}", pack.describe(corpus, config, name))
         listed = sample_stably(list_videos(config.videos), config.limit) if "split" in jobs and config.videos else None
         self._check_rules(listed, carry_over="filter" in jobs)
         captions = Captions(config.captions if "split" in jobs else None)

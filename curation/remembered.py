@@ -31,7 +31,7 @@ def with_default_config(arguments: list[str]) -> list[str]:
         return arguments
     named = {a.split("=")[0] for a in arguments}
     out = _value(arguments, "--out")
-    own = _remembered(out) if out and "--videos" not in named else None
+    own = _remembered(out) if out else None
     config = own or CONFIGS / ("default.yaml" if named & {"--videos", "--out"} else "demo.yaml")
     return [arguments[0], "--config", str(config), *arguments[1:]]
 

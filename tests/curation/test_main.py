@@ -36,6 +36,8 @@ def told(capsys, *arguments: str) -> str:
         ("sets: {pretrain: {rules: [{column: motion, minimum: 1}]}}", "minimum"),
         ("engine: dask", "engine"),
         ("split: [", "config"),
+        ("split: {max_clip_s: null}", "split.max_clip_s: null is no float"),
+        ("pack: {samples_per_shard: null}", "pack.samples_per_shard: null is no int"),
     ],
 )
 def test_a_wrong_yaml_names_the_key(tmp_path, capsys, yaml, words):
@@ -103,7 +105,8 @@ def test_the_configuration_that_is_taken_without_one(tmp_path):
     assert with_default_config(told) == first  # the demo's configuration names videos, and must not win over the user
     (tmp_path / "config.yaml").write_text("")
     assert with_default_config(["run", "--out", str(tmp_path)])[2] == str(tmp_path / "config.yaml")
-    assert with_default_config(["run", "--out", str(tmp_path), "--videos", "x"])[2].endswith("default.yaml")
+    told = with_default_config(["run", "--out", str(tmp_path), "--videos", "x"])
+    assert told[2] == str(tmp_path / "config.yaml"), "rules that were tuned are not dropped when footage comes in"
 
 
 def test_a_corpus_remembers_its_configuration_but_not_the_errand(tmp_path, footage, capsys):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from handmade import put_clips, put_scores, put_videos
+from handmade import put_clips, put_scores, put_videos, split_video
 
 from curation import dedup
 from curation.__main__ import main
@@ -108,6 +108,25 @@ def test_without_it_the_rules_are_applied_and_remembered(corpus):
     assert remembered["sets"]["low"]["rules"][0]["drop_top"] == 0.5
     assert run(corpus, "run", "--job", "filter") == 0
     assert kept(corpus) == [False] * 6 + [True] * 2
+
+
+def test_a_refused_pack_and_a_look_at_the_stats_are_not_remembered(corpus, tmp_path, capsys):
+    put_videos(corpus, 0, [split_video(8)])
+    assert run(corpus, "filter") == 0
+    before = (corpus.root / "config.yaml").read_text()
+    write_json(corpus.folder("shards/hq") / "config.json", {"config": {"pack": "otherwise"}, "hash": "then"})
+    assert run(corpus, "run", "--job", "pack", "--pack.short_side_px", "128") == 1
+    assert "hq was made with another configuration" in capsys.readouterr().err
+    other = tmp_path / "other.yaml"
+    other.write_text(CONFIG.replace("min: 3", "min: 4"))
+    assert run(corpus, "run", "--job", "stats", "--config", str(other)) == 0
+    assert (corpus.root / "config.yaml").read_text() == before
+
+
+def test_thresholds_without_a_share_to_take_them_are_refused(corpus, capsys):
+    only = "{hq: {rules: [{column: motion, min: 3}]}}"
+    assert run(corpus, "filter", f"--sets={only}", "--thresholds", "nowhere") == 1
+    assert "no set has drop_bottom or drop_top" in capsys.readouterr().err
 
 
 def test_thresholds_of_another_corpus(corpus, tmp_path, capsys):
@@ -238,7 +257,10 @@ def test_the_subset_with_all_rules_takes_the_thresholds_of_the_set(corpus, tmp_p
 
 def test_a_sweep_tells_where_ties_keep_a_share_from_going(corpus, capsys):
     assert run(corpus, "sweep", "--of", "hq", "--columns", "[height]", "--shares", "[0.5]") == 0
-    assert "sweep_height_bottom_50: keeps 8 (16.0 s), cut at 360; ties left 0 to remove of 4" in capsys.readouterr().out
+    assert (
+        "sweep_height_bottom_50: keeps 8 (16.0 s), cut at 360; takes 0 of the 4 asked, the others tie"
+        in capsys.readouterr().out
+    )
 
 
 def test_scores_of_another_configuration_are_refused_but_missing_weights_are_not(corpus, capsys):
