@@ -120,7 +120,7 @@ vote: $(READY)  ## compare videos of an ablation's arms, blind, on a page of thi
 	@$(RUN) -m training vote --out '$(OUT)' $(if $(ARMS),--arms '$(ARMS)') $(if $(PORT),--port $(PORT)) $(ARGS)
 
 bench: $(READY)  ## run one benchmark: NAME=<file in benchmarks/>
-	@test -n "$(NAME)" || { echo "Name one: make bench NAME=<$$(ls benchmarks/*.py 2>/dev/null | xargs -n1 basename -s .py | paste -sd'|')>"; exit 1; }
+	@test -f 'benchmarks/$(NAME).py' || { echo "Name one: make bench NAME=<$$(ls benchmarks/*.py 2>/dev/null | xargs -n1 basename -s .py | paste -sd'|')>"; exit 1; }
 	@$(RUN) benchmarks/$(NAME).py $(ARGS)
 
 lock: $(READY)  ## recompile requirements.lock from pyproject.toml

@@ -66,11 +66,17 @@ def _label(rule: dict) -> str:
 
 
 def carry_over(sets: dict[str, dict], source: str) -> dict[str, dict]:
-    """Rule sets that take the numbers of their shares from another corpus, where they have shares."""
+    """Rule sets that take the numbers of their shares from another corpus, where they have shares.
+
+    Raises:
+        ValueError: none has.
+    """
     has_share = {
         name: any({"drop_bottom", "drop_top"} & rule.keys() for rule in rule_set.get("rules") or ())
         for name, rule_set in sets.items()
     }
+    if not any(has_share.values()):
+        raise ValueError(f"--thresholds {source}: no set has drop_bottom or drop_top, so there is no number to take")
     return {name: rule_set | ({"thresholds": source} if has_share[name] else {}) for name, rule_set in sets.items()}
 
 

@@ -92,7 +92,8 @@ def sweep(root: "Place", options: Namespace, config: CurateConfig, remembered: s
             temporary.write_text(text, encoding="utf-8")
     if removed := remove_others(corpus, subsets):
         say(f"removed verdicts of older sweeps: {', '.join(removed)}")
-    say(f"to train on any of them: make curate OUT={root} CONFIG={root / SWEEP_RAW} JOB=pack, and then data.kept")
+    say(f"to train on any of them: make curate OUT={root} CONFIG={root / SWEEP_RAW} JOB=pack, and then")
+    say(f"    make train SHARDS={root}/shards MIX='{{{RAW}: 1}}' ARGS='--data.kept {root}/verdicts/<subset>'")
     say(f"to pack each by itself: make curate OUT={root} CONFIG={root / SWEEP} JOB=pack")
 
 
@@ -134,7 +135,9 @@ def _cut(judged: "Judged") -> str:
     if bound.limit is None or not number:
         return ", for no clip has a value"
     got, asked = rejected[bound.reason]["clips"], int(Fraction(str(bound.share)) * number)
-    return f", cut at {bound.limit:.4g}" + (f"; ties left {got} to remove of {asked}" if got < asked else "")
+    return f", cut at {bound.limit:.4g}" + (
+        f"; takes {got} of the {asked} asked, the others tie" if got < asked else ""
+    )
 
 
 def _plain(rule_set: RuleSet) -> dict:

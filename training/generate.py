@@ -112,7 +112,7 @@ def _weights(run: Run, how: Sampling) -> Path:
         raise ValueError(
             f"stage {run.stage} has no {path.name}, but {', '.join(written)}; the first length of the recipe is "
             f"{run.ema_weights.name}, sampled without {option}; another can be made from snapshots: "
-            f"python -m training ema --stage {run.stage} --sigma-rel {how.ema}"
+            f".venv/bin/python -m training ema --stage {run.stage} --sigma-rel {how.ema}"
         )
     if not path.exists() or file_hash(path) != written[path.name]:
         raise ValueError(f"{path} is not what stage {run.stage} wrote: bring that back, or sample without {option}")

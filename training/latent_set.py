@@ -41,10 +41,12 @@ class LatentSet:
         """
         path = self.folder / LATENTS
         if not path.exists():
-            raise ValueError(f"{path} is missing: {self.folder} is no latent set; make it: `python -m training encode`")
+            raise ValueError(f"{path} is missing: {self.folder} is no latent set; make it: make latents")
         record = read_json(path)
         if not isinstance(record, dict) or {"facts", "dtype", "num_windows", "source", "made_with"} - set(record):
-            raise ValueError(f"{path} does not say what a latent set is made of; make it anew: `encode --force`")
+            raise ValueError(
+                f"{path} does not say what a latent set is made of; make it anew: `make latents ... FORCE=1`"
+            )
         return record
 
     @property
@@ -73,15 +75,17 @@ class LatentSet:
         """
         record = self.record
         if not self.is_finished:
-            raise ValueError(f"{self.folder} is not finished: the same `python -m training encode` goes on with it")
+            raise ValueError(f"{self.folder} is not finished: the same `make latents` goes on with it")
         for name, fault in file_faults(self.folder, read_json(self.folder / MANIFEST)):
-            raise ValueError(f"{self.folder / name}: {fault}; bring it back, or make the set anew: `encode --force`")
+            raise ValueError(
+                f"{self.folder / name}: {fault}; bring it back, or make the set anew: `make latents ... FORCE=1`"
+            )
         stated = record["facts"] | {f"{split}/{MANIFEST}": record["source"][split]["manifest"] for split in SPLITS}
         found = dict(now) | {f"{split}/{MANIFEST}": manifest_hash(packed / split) for split in SPLITS}
         if lines := differences(stated, found):
             raise ValueError(
                 f"{self.folder} is stale, it was made of or with something else:\n" + "\n".join(lines) + "\nMake it "
-                "anew with this stage's options: `python -m training encode --stage <stage> --out <folder> --force`"
+                "anew with this stage's options: make latents STAGE=<stage> OUT=<folder> FORCE=1"
             )
 
 

@@ -144,7 +144,9 @@ def last_finished(recipe: Recipe, runs: Path, num_given: int = 0) -> Run:
     """
     finished = [run for stage in recipe.stages if (run := Run(runs / stage)).is_finished]
     if not finished:
-        raise ValueError(f"no stage is finished in {runs}: make train STAGE={recipe.stages[0]}")
+        raise ValueError(
+            f"no stage is finished in {runs}: make train STAGE={recipe.stages[0]}, with RECIPE= and OUT= as here"
+        )
     suited = [run for run in finished if run.num_given == num_given]
     if not suited:
         told = ", ".join(f"{run.stage} ({run.num_given})" for run in finished)

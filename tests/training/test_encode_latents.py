@@ -181,7 +181,7 @@ def test_a_stale_set_is_refused_before_the_first_step(tiny, capsys, what):
     capsys.readouterr()
     assert tiny.train_on_latents(*arguments) == 1
     said = capsys.readouterr().err
-    assert "is stale" in said and f"  {what}: " in said and "--force" in said
+    assert "is stale" in said and f"  {what}: " in said and "FORCE=1" in said
     assert [line for line in said.splitlines() if " -> " in line][1:] == []
     assert not (tiny.runs / "1").exists()
 

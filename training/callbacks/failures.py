@@ -39,7 +39,7 @@ class Failures(Callback):
         if len(self.reasons) > self.most:
             raise ValueError(
                 f"{len(self.reasons)} samples could not be read, and data.max_failed is {self.most}; see "
-                f"{self._path(trainer)}. Look at the set: `python -m shards verify <set>`"
+                f"{self._path(trainer)}. Look at the set: `.venv/bin/python -m shards verify <set>`"
             )
 
     def _path(self, trainer: Trainer) -> Path:
