@@ -15,6 +15,14 @@ ACCUMULATED = ("--data.batch_size", "1", "--trainer.accumulate_grad_batches", "4
 RARELY = ("--watch.checkpoint_every", "0")  # so that what is saved was saved for the signal
 
 
+@pytest.fixture(autouse=True)
+def nobody_else_listens():
+    """Lightning calls what listened before it too, and Ray of an earlier test in this process would end it."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("batch", [8, 9, 11])  # first, second and last of the third step
 def test_the_step_is_ended_and_saved(tmp_path, monkeypatch, batch):
     tiny = TinyRecipe(tmp_path)
