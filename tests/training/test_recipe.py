@@ -77,7 +77,7 @@ def test_weights_that_are_gone_are_named(tmp_path):
 
 def test_the_last_finished_stage_is_the_last_of_the_recipe(tmp_path):
     recipe, runs = recipe_of(tmp_path, "1", "2", "3"), tmp_path / "runs"
-    with pytest.raises(ValueError, match=r"no stage is finished in .*runs: make train STAGE=1$"):
+    with pytest.raises(ValueError, match=r"no stage is finished in .*runs: make train STAGE=1, with RECIPE="):
         last_finished(recipe, runs)
     for stage, finished in (("3", False), ("2", True), ("1", True), ("4", True)):  # 4 is not of the recipe
         run_of(runs, stage, finished)
