@@ -1,6 +1,7 @@
 """How rules come out of YAML and go back: a text that `equals` names stays a text, though it look like a number."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import cache
 
 from jsonargparse import ArgumentError, ArgumentParser, Namespace, set_dumper
@@ -18,14 +19,14 @@ def register() -> None:
     """
     set_dumper("yaml", to_yaml)
     for kind, read in ((Rule, rule_of), (Condition, condition_of)):
-        register_type(kind, serializer=stated, deserializer=read, deserializer_exceptions=(ValueError, ArgumentError))
+        register_type(kind, serializer=stated, deserializer=read, deserializer_exceptions=ValueError)
 
 
 def rule_of(said: object) -> Rule:
     """A rule from what YAML says of it.
 
     Raises:
-        ValueError, ArgumentError: a key is unknown, or a value of a wrong type; names it.
+        ValueError: a key is unknown, or a value of a wrong type; names it and the rule.
     """
     plain = _mapping(said, "rule")
     where = plain.pop("where", None)
@@ -36,7 +37,7 @@ def condition_of(said: object) -> Condition:
     """A condition from what YAML says of it.
 
     Raises:
-        ValueError, ArgumentError: as `rule_of`.
+        ValueError: as `rule_of`.
     """
     return Condition(**_fields(Condition, _mapping(said, "condition")))
 
@@ -56,7 +57,13 @@ def _fields(kind: type[Rule] | type[Condition], plain: dict) -> dict:
             raise ValueError(f"equals: {value!r} is neither a text nor a number, true or false, or a list of these")
     if plain.get("column") is None:
         raise ValueError(f"it names no column: {plain}")
-    return {**_parser(kind).parse_object(plain).as_dict(), "equals": equals}
+    names = [each.name for each in fields(kind)]
+    if unknown := [key for key in plain if key not in names]:
+        raise ValueError(f"{plain}: there is no key {unknown[0]!r}; there are {', '.join(names)}")
+    try:
+        return {**_parser(kind).parse_object(plain).as_dict(), "equals": equals}
+    except ArgumentError as error:  # tells the key, and not of which rule
+        raise ValueError(f"{plain}: {error}") from error
 
 
 @cache

@@ -33,7 +33,11 @@ def told(capsys, *arguments: str) -> str:
         ("split: {min_clip_s: long}", "split.min_clip_s"),
         ("scorers: {motion: {class_path: curation.scorers.motion.Motion, init_args: {flown: 3}}}", "'flown'"),
         ("scorers: {motion: {class_path: curation.scorers.motion.Motoin}}", "Motoin"),
-        ("sets: {pretrain: {rules: [{column: motion, minimum: 1}]}}", "minimum"),
+        (
+            "sets: {pretrain: {rules: [{column: motion, minimum: 1}]}}",
+            "'motion', 'minimum': 1}: there is no key 'minimum'",
+        ),
+        ("sets: {pretrain: {rules: [{column: motion, min: low}]}}", "{'column': 'motion', 'min': 'low'}"),
         ("engine: dask", "engine"),
         ("split: [", "config"),
         ("split: {max_clip_s: null}", "split.max_clip_s: null is no float"),
