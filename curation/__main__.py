@@ -79,13 +79,11 @@ def run(options: Namespace, config: CurateConfig, resolved: str) -> None:
     from curation.lock import sole_user
     from curation.progress import Screen
     from curation.tables import Corpus
-    from shards.places import absolute, place, reaching
+    from shards.places import reaching
     from shards.store import atomic_path
 
-    if config.out is None:
-        raise ValueError("name the folder of the corpus: OUT=<folder> (or `out:` in the YAML)")
-    root, jobs = absolute(place(config.out)), _jobs(options)
-    _refuse_forgotten_block_list(root / "config.yaml", config)
+    jobs = _jobs(options)
+    root = _root(config, made="split" in jobs)
 
     def remember() -> None:
         with atomic_path(root / "config.yaml") as temporary:
@@ -144,12 +142,9 @@ def _look(options: Namespace, config: CurateConfig, swept: str | None) -> None:
     from curation.progress import Screen
     from curation.tables import Corpus
     from curation.tuning import sweep
-    from shards.places import absolute, place, reaching
+    from shards.places import reaching
 
-    if config.out is None:
-        raise ValueError("name the folder of the corpus: OUT=<folder> (or `out:` in the YAML)")
-    root = absolute(place(config.out))
-    _refuse_forgotten_block_list(root / "config.yaml", config)
+    root = _root(config)
     curation = Curation(Corpus(root), config, Engine("local", None, root / "journal"), Screen())
     with sole_user(root) if swept else nullcontext(), reaching(root):
         curation.check_filter()
@@ -177,6 +172,25 @@ def pictures(options: Namespace, config: PicturesConfig) -> None:
                 pack_pictures(root, config, options.force, Screen())
         except OSError as error:
             raise ValueError(f"{_words(error, root)}. {GOES_ON}") from error
+
+
+def _root(config: CurateConfig, made: bool = False) -> "Place":
+    """The folder of the corpus, which stands unless it is to be made: a mistyped name leaves no folder behind.
+
+    Raises:
+        ValueError: none is named, it is not curated yet, or its block list is forgotten; says the way out.
+    """
+    from curation.tables import Corpus
+    from shards.places import absolute, place, reaching
+
+    if config.out is None:
+        raise ValueError("name the folder of the corpus: OUT=<folder> (or `out:` in the YAML)")
+    root = absolute(place(config.out))
+    if not made:
+        with reaching(root):
+            Corpus(root).need("clips", "split")
+    _refuse_forgotten_block_list(root / "config.yaml", config)
+    return root
 
 
 def _refuse_forgotten_block_list(remembered: "Place", config: CurateConfig) -> None:

@@ -73,9 +73,11 @@ def test_missing_and_empty_folders_and_out(tmp_path, footage, capsys):
 
 def test_a_job_whose_input_is_missing_says_which_job_comes_first(tmp_path, capsys):
     assert "name footage with VIDEOS" in told(capsys, *DEFAULT, "--out", str(tmp_path / "o"), "--job", "split")
-    curate = f"is not curated yet: make curate VIDEOS=<your footage> OUT={tmp_path / 'o'}"
-    assert curate in told(capsys, *DEFAULT, "--out", str(tmp_path / "o"), "--job", "dedup")
-    assert curate in told(capsys, *DEFAULT, "--out", str(tmp_path / "o"), "--job", "filter")
+    typo = tmp_path / "typo"
+    for job in ("score", "dedup", "filter", "pack", "stats"):
+        words = told(capsys, *DEFAULT, "--out", str(typo), "--job", job)
+        assert f"is not curated yet: make curate VIDEOS=<your footage> OUT={typo}" in words
+    assert not typo.exists()
 
 
 @pytest.mark.slow  # the hub is tried several times

@@ -190,7 +190,7 @@ def test_without_footage_it_is_said_what_to_run(tmp_path, capsys, command):
     assert main([command, "--out", str(out)]) == 1
     errors = capsys.readouterr().err.splitlines()
     assert errors == [f"error: {out} is not curated yet: make curate VIDEOS=<your footage> OUT={out}"]
-    assert not (out / "sweep.yaml").exists()
+    assert not out.exists()
 
 
 def test_of_a_split_that_was_interrupted_it_is_said_how_it_goes_on(tmp_path, capsys):
