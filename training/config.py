@@ -57,7 +57,17 @@ class StageCLI(LightningCLI):
         parser.add_argument("--evaluation", type=EvaluationSettings, default=evaluation, help=about)
 
     def instantiate_classes(self) -> None:
-        """Builds all but the trainer, which needs to know the run."""
+        """Builds all but the trainer, which needs to know the run.
+
+        Raises:
+            ValueError: null stands where a value must be, or nothing under a section; names it.
+        """
+        if empty := [group for group in self.parser.groups or () if self.config.get(group, self) is None]:
+            raise ValueError(f"{empty[0]}: nothing stands under it; leave it out to have its defaults")
+        try:
+            self.parser.validate(self.config, skip_unset=False)  # when it parses, it lets nulls pass
+        except TypeError as error:
+            raise ValueError(_in_short(str(error))) from error
         self.built: Any = self.parser.instantiate(self.config)
         self.config_init = self.built
         self.datamodule, self.model = self.built.data, self.built.model

@@ -150,7 +150,10 @@ def last_finished(recipe: Recipe, runs: Path, num_given: int = 0) -> Run:
     suited = [run for run in finished if run.num_given == num_given]
     if not suited:
         told = ", ".join(f"{run.stage} ({run.num_given})" for run in finished)
-        raise ValueError(f"no finished stage in {runs} takes {num_given} given frames; finished are: {told}")
+        raise ValueError(
+            f"no finished stage in {runs} takes {num_given} given frames; finished are: {told}. Name as many pictures as "
+            f"one of them takes, or train one that takes {num_given} (make train STAGE=)"
+        )
     return suited[-1]
 
 

@@ -41,6 +41,8 @@ def told(capsys, *arguments: str) -> str:
         ("engine: dask", "engine"),
         ("split: [", "config"),
         ("split: {max_clip_s: null}", "split.max_clip_s: null is no float"),
+        ("engine: local\npack:", "pack: nothing stands under it; leave it out"),
+        ("split: {limits: }", "split.limits: nothing stands under it; leave it out"),
         ("pack: {samples_per_shard: null}", "pack.samples_per_shard: null is no int"),
     ],
 )

@@ -104,6 +104,19 @@ def test_a_typo_in_yaml_names_the_key(tiny, capsys):
     refused(tiny, capsys, tiny.train("1"), "buckett")
 
 
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("evaluation: {every: null}", "evaluation.every"),
+        ("data: {seed: null}", "data.seed"),
+        ("num_samples: 4\nwatch:", "watch: nothing stands under it"),
+    ],
+)
+def test_null_where_a_value_must_be(tiny, capsys, tmp_path, more, words):
+    (tmp_path / "more.yaml").write_text(more)
+    refused(tiny, capsys, tiny.train("1", "--config", str(tmp_path / "more.yaml")), words)
+
+
 def test_broken_yaml_names_the_file(tiny, capsys):
     (tiny.recipe / "1.yaml").write_text("data: {")
     refused(tiny, capsys, tiny.train("1"), "1.yaml")
