@@ -26,6 +26,7 @@ import av
 from av.container import InputContainer
 from long_video import growth_bytes
 
+from curation.child import ENVIRONMENT
 from curation.config import SplitConfig
 from curation.listing import list_videos
 from curation.read_video import read_video
@@ -76,6 +77,8 @@ def measure(paths: list[str], rounds: int, scratch: str) -> dict[str, float]:
     """Frames, CPU time and wall time of the job over those of bare decoding; the least of several rounds counts."""
     paths = sorted(paths, key=os.path.getsize, reverse=True)  # the longest first, as both cores shall be busy
     times: dict[str, list[tuple[float, float]]] = {"bare": [], "split": []}
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)  # workers read it when they start, as the job's do
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as workers:
         list(workers.map(split, paths, repeat(scratch)))  # imports and models come before the clock starts
         for _ in range(rounds):
