@@ -1,6 +1,7 @@
 """How a stage runs: precision, compiling, checkpointing of activations, several averages and checkpoints."""
 
 import os
+from shutil import which
 
 import numpy as np
 import pytest
@@ -55,18 +56,32 @@ def test_precision_that_is_not_there_is_refused(tiny, capsys):
 
 
 @pytest.mark.slow
-def test_a_compiled_denoiser_trains_to_the_same_and_keeps_its_names(tiny, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("family", "backend"),
+    [
+        ("svd", "eager"),  # of which Inductor makes code for minutes
+        pytest.param("cogvideox", "true", marks=pytest.mark.skipif(not which("g++"), reason="Inductor needs g++")),
+    ],
+)
+def test_a_compiled_denoiser_trains_to_the_same_and_keeps_its_names(tmp_path, family, backend):
+    tiny = TinyRecipe(tmp_path, family)
+    tiny.pack()
     assert main(tiny.train("1", *CAREFUL)) == 0
-    eager, tiny.runs = {kind: weights(tiny, kind) for kind in ("raw", "ema")}, tmp_path / "compiled"
+    plain, tiny.runs = {kind: weights(tiny, kind) for kind in ("raw", "ema")}, tmp_path / "compiled"
     torch._dynamo.reset()
     torch._dynamo.utils.counters.clear()
-    assert main(tiny.train("1", *CAREFUL, "--model.compile", "eager")) == 0
+    assert main(tiny.train("1", *CAREFUL, "--model.compile", backend)) == 0
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0
-    for kind, values in eager.items():
+    for kind, values in plain.items():
         compiled = weights(tiny, kind)
         assert compiled.keys() == values.keys()
-        assert all(np.allclose(compiled[name], values[name], atol=1e-6) for name in values)
-    assert main(tiny.train("1", "--force", "--model.compile", "speedy")) == 1
+        # a bias of all keys changes no attention, so its gradient is rounding alone
+        told = [name for name in values if not name.endswith("norm_k.bias")]
+        assert all(np.allclose(compiled[name], values[name], atol=1e-6) for name in told)
+
+
+def test_a_backend_that_is_not_there_is_refused(tiny, capsys):
+    assert main(tiny.train("1", "--model.compile", "speedy")) == 1
     assert "no backend 'speedy'; there are: " in capsys.readouterr().err
 
 
