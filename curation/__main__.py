@@ -83,7 +83,7 @@ def run(options: Namespace, config: CurateConfig, resolved: str) -> None:
     from shards.store import atomic_path
 
     jobs = _jobs(options)
-    root = _root(config, made="split" in jobs)
+    root = _root(config, may_be_new="split" in jobs and config.videos is not None)
 
     def remember() -> None:
         with atomic_path(root / "config.yaml") as temporary:
@@ -174,11 +174,11 @@ def pictures(options: Namespace, config: PicturesConfig) -> None:
             raise ValueError(f"{_words(error, root)}. {GOES_ON}") from error
 
 
-def _root(config: CurateConfig, made: bool = False) -> "Place":
-    """The folder of the corpus, which stands unless it is to be made: a mistyped name leaves no folder behind.
+def _root(config: CurateConfig, may_be_new: bool = False) -> "Place":
+    """The folder of the corpus. It is there, unless it may be new: a mistyped name leaves no folder behind.
 
     Raises:
-        ValueError: none is named, it is not curated yet, or its block list is forgotten; says the way out.
+        ValueError: none is named, it is not there, or its block list is forgotten; says the way out.
     """
     from curation.tables import Corpus
     from shards.places import absolute, place, reaching
@@ -186,9 +186,12 @@ def _root(config: CurateConfig, made: bool = False) -> "Place":
     if config.out is None:
         raise ValueError("name the folder of the corpus: OUT=<folder> (or `out:` in the YAML)")
     root = absolute(place(config.out))
-    if not made:
+    try:
         with reaching(root):
-            Corpus(root).need("clips", "split")
+            if not may_be_new and not root.exists():
+                Corpus(root).need("clips", "split")
+    except OSError as error:
+        raise ValueError(_words(error, root)) from error
     _refuse_forgotten_block_list(root / "config.yaml", config)
     return root
 

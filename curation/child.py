@@ -29,8 +29,8 @@ PIECE_BYTES = MB
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",  # as on Ray, so that the bytes agree
     "OPENBLAS_NUM_THREADS": "1",
-    # Blocks above 1 MiB go back when they are freed: those of a network have many sizes, and its holes in the heap grew
-    # to hundreds of megabytes, from 4 MiB on still by tens. Huge pages make that cheap.
+    # Blocks above 1 MiB go back when they are freed: those of a network have many sizes, and the heap that they left
+    # in pieces grew by hundreds of megabytes, with 4 MiB here still by tens. Huge pages make that cheap.
     "GLIBC_TUNABLES": ":".join(
         f"glibc.malloc.{name}={value}"
         for name, value in {"hugetlb": 1, "mmap_threshold": MB, "trim_threshold": 256 * MB}.items()

@@ -87,6 +87,8 @@ class Curation:
         corpus, config = self.corpus, self.config
         check_scorers(config.scorers)
         dedup.check(config.dedup, config.scorers)
+        if "split" not in jobs:
+            corpus.need("clips", "split")
         if "pack" in jobs:
             for name in config.sets:
                 pack.check(config, name)

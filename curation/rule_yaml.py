@@ -30,14 +30,17 @@ def rule_of(said: object) -> Rule:
     """
     plain = _mapping(said, "rule")
     where = plain.pop("where", None)
-    return Rule(**_fields(Rule, plain), where=None if where is None else condition_of(where))
+    try:
+        return Rule(**_fields(Rule, plain), where=None if where is None else condition_of(where))
+    except ValueError as error:
+        raise ValueError(f"rule {_mapping(said, 'rule')}: {error}") from error
 
 
 def condition_of(said: object) -> Condition:
     """A condition from what YAML says of it.
 
     Raises:
-        ValueError: as `rule_of`.
+        ValueError: as `rule_of`, which names the rule.
     """
     return Condition(**_fields(Condition, _mapping(said, "condition")))
 
@@ -56,14 +59,14 @@ def _fields(kind: type[Rule] | type[Condition], plain: dict) -> dict:
         if not isinstance(value, bool | int | float | str | None) or (value is None and equals is not None):
             raise ValueError(f"equals: {value!r} is neither a text nor a number, true or false, or a list of these")
     if plain.get("column") is None:
-        raise ValueError(f"it names no column: {plain}")
+        raise ValueError("it names no column")
     names = [each.name for each in fields(kind)]
     if unknown := [key for key in plain if key not in names]:
-        raise ValueError(f"{plain}: there is no key {unknown[0]!r}; there are {', '.join(names)}")
+        raise ValueError(f"there is no key {unknown[0]!r}; there are {', '.join(names)}")
     try:
         return {**_parser(kind).parse_object(plain).as_dict(), "equals": equals}
-    except ArgumentError as error:  # tells the key, and not of which rule
-        raise ValueError(f"{plain}: {error}") from error
+    except ArgumentError as error:
+        raise ValueError(str(error)) from error
 
 
 @cache

@@ -62,8 +62,8 @@ class StageCLI(LightningCLI):
         Raises:
             ValueError: null stands where a value must be, or nothing under a section; names it.
         """
-        if empty := [group for group in self.parser.groups or () if self.config.get(group, self) is None]:
-            raise ValueError(f"{empty[0]}: nothing stands under it; leave it out to have its defaults")
+        if empty := [name for name in self.parser.groups or () if self.config.get(name, "") is None]:
+            raise ValueError(f"{empty[0]}: nothing stands under it (null); leave it out to have its default")
         try:
             self.parser.validate(self.config, skip_unset=False)  # when it parses, it lets nulls pass
         except TypeError as error:

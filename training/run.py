@@ -151,8 +151,8 @@ def last_finished(recipe: Recipe, runs: Path, num_given: int = 0) -> Run:
     if not suited:
         told = ", ".join(f"{run.stage} ({run.num_given})" for run in finished)
         raise ValueError(
-            f"no finished stage in {runs} takes {num_given} given frames; finished are: {told}. Name as many pictures "
-            f"as one of them takes, or train one that takes {num_given} (make train STAGE=)"
+            f"no finished stage in {runs} takes {num_given} given frames; finished are: {told}. Name one of "
+            "them with STAGE= (and a picture with IMAGE= to sample where it takes 1), or train another"
         )
     return suited[-1]
 

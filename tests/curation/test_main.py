@@ -35,15 +35,22 @@ def told(capsys, *arguments: str) -> str:
         ("scorers: {motion: {class_path: curation.scorers.motion.Motoin}}", "Motoin"),
         (
             "sets: {pretrain: {rules: [{column: motion, minimum: 1}]}}",
-            "'motion', 'minimum': 1}: there is no key 'minimum'",
+            "rule {'column': 'motion', 'minimum': 1}: there is no key 'minimum'",
         ),
         ("sets: {pretrain: {rules: [{column: motion, min: low}]}}", "{'column': 'motion', 'min': 'low'}"),
         ("engine: dask", "engine"),
         ("split: [", "config"),
-        ("split: {max_clip_s: null}", "split.max_clip_s: null is no float"),
-        ("engine: local\npack:", "pack: nothing stands under it; leave it out"),
-        ("split: {limits: }", "split.limits: nothing stands under it; leave it out"),
-        ("pack: {samples_per_shard: null}", "pack.samples_per_shard: null is no int"),
+        ("split: {max_clip_s: null}", "split.max_clip_s: nothing stands under it"),
+        (
+            "sets: {pretrain: {rules: [{column: motion, min: 1, where: {column: fps, mni: 1}}]}}",
+            "rule {'column': 'motion', 'min': 1, 'where': {'column': 'fps', 'mni': 1}}: there is no key 'mni'",
+        ),
+        ("sets: {pretrain: {rules: [{column: motion, equals: {a: 1}}]}}", "'motion', 'equals': {'a': 1}}: equals: "),
+        *((f"limit: 3\n{key}:", f"{key}: nothing stands under it") for key in ("pack", "sets", "scorers", "engine")),
+        ("split: {limits: }", "split.limits: nothing stands under it"),
+        ("split: {splitter: }", "split.splitter: nothing stands under it"),
+        ("split: {snap: null}", "split.snap: nothing stands under it"),
+        ("pack: {samples_per_shard: null}", "pack.samples_per_shard: nothing stands under it"),
     ],
 )
 def test_a_wrong_yaml_names_the_key(tmp_path, capsys, yaml, words):
@@ -74,9 +81,8 @@ def test_missing_and_empty_folders_and_out(tmp_path, footage, capsys):
 
 
 def test_a_job_whose_input_is_missing_says_which_job_comes_first(tmp_path, capsys):
-    assert "name footage with VIDEOS" in told(capsys, *DEFAULT, "--out", str(tmp_path / "o"), "--job", "split")
     typo = tmp_path / "typo"
-    for job in ("score", "dedup", "filter", "pack", "stats"):
+    for job in ("all", "split", "score", "dedup", "filter", "pack", "stats"):
         words = told(capsys, *DEFAULT, "--out", str(typo), "--job", job)
         assert f"is not curated yet: make curate VIDEOS=<your footage> OUT={typo}" in words
     assert not typo.exists()

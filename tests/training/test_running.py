@@ -59,7 +59,7 @@ def test_precision_that_is_not_there_is_refused(tiny, capsys):
 @pytest.mark.parametrize(
     ("family", "backend"),
     [
-        ("svd", "eager"),  # of which Inductor makes code for minutes
+        ("svd", "eager"),  # Inductor would compile this U-Net for minutes
         pytest.param("cogvideox", "true", marks=pytest.mark.skipif(not which("g++"), reason="Inductor needs g++")),
     ],
 )
@@ -75,9 +75,11 @@ def test_a_compiled_denoiser_trains_to_the_same_and_keeps_its_names(tmp_path, fa
     for kind, values in plain.items():
         compiled = weights(tiny, kind)
         assert compiled.keys() == values.keys()
-        # a bias of all keys changes no attention, so its gradient is rounding alone
-        told = [name for name in values if not name.endswith("norm_k.bias")]
-        assert all(np.allclose(compiled[name], values[name], atol=1e-6) for name in told)
+        for name, value in values.items():
+            # at one frame, rotary positions leave these as they are: they shift all keys alike, which changes no
+            # attention, so their gradient is rounding alone
+            told = slice(4, None) if name.endswith("norm_k.bias") else ...
+            assert np.allclose(compiled[name][told], value[told], atol=1e-6), name
 
 
 def test_a_backend_that_is_not_there_is_refused(tiny, capsys):
