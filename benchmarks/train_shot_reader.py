@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from curation.prolonged import prolonged
 from curation.shot_features import NAMES, REACH, features
 from curation.shot_network import shot_network
 from curation.shot_reader import DILATIONS, LARGEST, TAPS, WEIGHTS, inputs
@@ -107,7 +108,7 @@ def targets(count: int, cuts: list[int], gradual: list[tuple[int, int]]) -> tupl
 
 def numbers(rgb: np.ndarray) -> np.ndarray:
     """Features of all frames."""
-    return features(np.pad(np.ascontiguousarray(rgb), ((REACH, REACH), (0, 0), (0, 0), (0, 0)), mode="edge"))
+    return features(prolonged(np.ascontiguousarray(rgb), REACH))
 
 
 def answers(rgb: np.ndarray, truth: dict, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -1,6 +1,6 @@
 """What changes around each frame, measured on thumbnails: cheap numbers from which cuts and transitions can be told.
 
-The numbers of a frame depend on REACH frames to either side; before the first and after the last frame these repeat.
+The numbers of a frame depend on REACH frames to either side; before the first and after the last see `prolonged`.
 """
 
 import numpy as np
