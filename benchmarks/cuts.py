@@ -35,7 +35,7 @@ from curation.splitters.transnet import TransNet
 from shards.video import open_video
 
 F1_FLOORS = {"demo": 0.95, "labels": 0.9, "edited": 0.95}
-COST_CEILINGS = {"demo": 0.25, "labels": 0.25, "edited": 0.35}  # of what transnet costs in the same run
+COST_CEILING = 0.25  # of what transnet costs in the same run
 SPLITTERS: dict[str, Splitter] = {
     "content": Content(),
     "adaptive": Adaptive(),
@@ -147,7 +147,7 @@ def main() -> int:
             race.run(*video)
         figures[name] = race.figures()
     ok = all(_holds(name, of_set) for name, of_set in figures.items())
-    floors = {"hybrid_f1": F1_FLOORS, "hybrid_cost_over_transnet": COST_CEILINGS}
+    floors = {"hybrid_f1": F1_FLOORS, "hybrid_cost_over_transnet": COST_CEILING}
     counts = {name: len(videos) for name, videos in sets.items()}
     print(json.dumps({"name": "cuts", "videos": counts, "figures": figures, "floors": floors, "ok": ok}))
     return 0 if ok else 1
@@ -158,7 +158,7 @@ def _holds(name: str, figures: dict[str, dict]) -> bool:
     hybrid, transnet = figures.get("hybrid"), figures.get("transnet")
     if hybrid is None:
         return True
-    cheap = transnet is None or hybrid["ms_per_frame"] <= COST_CEILINGS[name] * transnet["ms_per_frame"]
+    cheap = transnet is None or hybrid["ms_per_frame"] <= COST_CEILING * transnet["ms_per_frame"]
     return hybrid["f1"] >= F1_FLOORS[name] and cheap
 
 
