@@ -3,13 +3,13 @@
 `edited.json` says where each file comes from and what is in it; the files themselves are not part of the project.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.cut_score import Truth
+from shards.further_files import sha256_of
 
 LABELS = Path(__file__).with_name("edited.json")
 
@@ -30,7 +30,7 @@ def edited(folder: Path, labels: Path = LABELS) -> Iterator[Labelled]:
     Raises:
         FileNotFoundError: there is none.
     """
-    by_hash = {_sha256(path): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    by_hash = {sha256_of(path): path for path in sorted(folder.rglob("*")) if path.is_file()}
     known = json.loads(labels.read_text(encoding="utf-8"))
     there = [(label, by_hash[label["sha256"]]) for label in known if label["sha256"] in by_hash]
     if not there:
@@ -40,8 +40,3 @@ def edited(folder: Path, labels: Path = LABELS) -> Iterator[Labelled]:
         gradual = [(first - start, last - start) for first, last in label["gradual"]]
         cuts, ambiguous = ([frame - start for frame in label[key]] for key in ("cuts", "ambiguous"))
         yield Labelled(path, (start, end), Truth(cuts, gradual, ambiguous))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
