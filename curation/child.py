@@ -29,6 +29,7 @@ PIECE_BYTES = MB
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",  # as on Ray, so that the bytes agree
     "OPENBLAS_NUM_THREADS": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",  # its own pool keeps some 30 MB of what was written
     # Blocks above 1 MiB go back when they are freed: those of a network have many sizes, and the heap that they left
     # in pieces grew by hundreds of megabytes, with 4 MiB here still by tens. Huge pages make that cheap.
     "GLIBC_TUNABLES": ":".join(
