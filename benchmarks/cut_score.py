@@ -31,6 +31,7 @@ class Counts:
     gradual: int = 0
     gradual_found: int = 0
     false: int = 0
+    suspected: int = 0
     gradual_frames: int = 0
     gradual_frames_in_clips: int = 0
     frames: int = 0
@@ -49,6 +50,7 @@ class Counts:
             "cut_recall": _share(self.cuts_found, self.cuts),
             "gradual_recall": _share(self.gradual_found, self.gradual),
             "false": self.false,
+            "suspected": self.suspected,
             "transition_frames_in_clips": _share(self.gradual_frames_in_clips, self.gradual_frames, none=0.0),
             "frames_in_clips": _share(self.clip_frames, self.frames),
         }
@@ -63,7 +65,7 @@ def count(found: Boundaries, pts: np.ndarray, truth: Truth, rule: ClipRule) -> C
 
     A hard cut is found by one find within two frames of it. Each find that is left and lies in a gradual transition, or
     within two frames of it, finds that; the rest are false. A found cut counts as its frame, a found transition as its
-    middle frame.
+    middle frame. What is suspected finds nothing and is not false; it only keeps frames out of clips.
 
     Args:
         found: in ticks.
@@ -82,6 +84,7 @@ def count(found: Boundaries, pts: np.ndarray, truth: Truth, rule: ClipRule) -> C
         gradual=len(truth.gradual),
         gradual_found=sum(map(bool, near)),
         false=len(left) - len(explained),
+        suspected=len(found.suspected_pts),
         **_frames_in_clips(found, pts, truth, rule),
     )
 

@@ -59,57 +59,64 @@ class WorldShot:
         return self._scene.frame(0.7 + k / 24 * self._speed)
 
 
+class Camera:
+    """Looks at part of a picture, and pans, zooms, shakes or whips, all the time or for a while."""
+
+    def __init__(self, rng: np.random.Generator, widest: float) -> None:
+        self._zoom = rng.uniform(0.35, widest)
+        self._zoom_speed = rng.choice([0, 0, 0.003, 0.003, 0.012]) * rng.normal()
+        angle, speed = rng.uniform(0, 6.28), rng.choice([0, 0.0005, 0.002, 0.005, 0.012]) * rng.uniform(0.5, 1.5)
+        self._middle = rng.uniform(0.3, 0.7, 2)
+        self._pan = speed * np.array([np.cos(angle), np.sin(angle) / 2])
+        self._shake, self._phases = rng.choice([0, 0, 0.002, 0.008]) * rng.uniform(0.5, 1.5), rng.uniform(0, 6.28, 4)
+        whips, stops = rng.random() < 0.25, rng.random() < 0.4
+        self._whip = (rng.integers(10, 60), rng.integers(4, 10), rng.normal() * 0.12 if whips else 0.0)
+        self._moves = (rng.integers(0, 40), rng.integers(12, 70)) if stops else (0, 300)
+
+    def look(self, picture: np.ndarray, k: int) -> np.ndarray:
+        """What frame k shows of a picture, uint8 (H, W, 3); beyond its edges it is mirrored."""
+        height, width = picture.shape[:2]
+        start, length, step = self._whip
+        waves = np.sin(np.array([0.9, 1.1, 1.7, 2.1]) * k + self._phases)
+        sway, moved = waves[:2] + 0.6 * waves[2:], np.clip(k - self._moves[0], 0, self._moves[1])
+        middle = self._middle + self._pan * moved + self._shake * sway + [step * np.clip(k - start, 0, length), 0]
+        zoom = np.clip(self._zoom * np.exp(self._zoom_speed * moved), 0.12, 1)
+        scale = zoom * min(width / WIDTH, height / HEIGHT)
+        corner = middle * (width, height) - scale * np.array([WIDTH, HEIGHT]) / 2
+        turn = np.array([[scale, 0, corner[0]], [0, scale, corner[1]]])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        shown = cv2.warpAffine(picture, turn, (WIDTH, HEIGHT), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+        blur = max(1, min(120, int(abs(step) * width / scale * 0.8)))
+        return cv2.blur(shown, (blur, 1)) if step and start <= k < start + length else shown
+
+
 class FootageShot:
-    """Part of a piece of footage, back and forth."""
+    """Part of a piece of footage, back and forth; often as if the camera had moved besides."""
 
     def __init__(self, rng: np.random.Generator, frames: list[np.ndarray]) -> None:
         self.frames = frames
-        zoom = rng.uniform(0.5, 1)
-        self._size = (int(384 * zoom), int(216 * zoom))
-        self._left, self._top = rng.integers(0, 385 - self._size[0]), rng.integers(0, 217 - self._size[1])
-        self._speed, self._start, self._mirrored = (
-            rng.choice([0.5, 1, 1, 1, 2]),
-            rng.integers(len(frames)),
-            rng.random(),
-        )
+        self._speed, self._start = rng.choice([0.5, 1, 1, 1, 2]), rng.integers(len(frames))
+        self._mirrored, moves = rng.random() < 0.5, rng.random() < 0.6
+        self._camera, self._still = Camera(rng, 1), not moves
 
     def frame(self, k: int) -> np.ndarray:
         """Frame k."""
         period = max(1, 2 * len(self.frames) - 2)
         index = int(self._start + k * self._speed) % period
         picture = self.frames[index if index < len(self.frames) else period - index]
-        part = picture[self._top : self._top + self._size[1], self._left : self._left + self._size[0]]
-        shown = cv2.resize(part, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-        return shown[:, ::-1].copy() if self._mirrored < 0.5 else shown
+        shown = self._camera.look(picture, 0 if self._still else k)
+        return shown[:, ::-1].copy() if self._mirrored else shown
 
 
 class PhotographShot:
-    """A photograph under a camera that pans, zooms, shakes or whips."""
+    """A photograph under a moving camera."""
 
     def __init__(self, rng: np.random.Generator, picture: np.ndarray) -> None:
-        self.picture = picture
-        self._zoom, self._zoom_speed = rng.uniform(0.35, 0.95), rng.choice([0, 0, 1, 1]) * rng.normal() * 0.003
-        angle, speed = rng.uniform(0, 6.28), rng.choice([0, 0.0005, 0.002, 0.005, 0.012]) * rng.uniform(0.5, 1.5)
-        self._middle = rng.uniform(0.3, 0.7, 2)
-        self._pan = speed * np.array([np.cos(angle), np.sin(angle) / 2])
-        self._shake, self._phases = rng.choice([0, 0, 0.002, 0.008]) * rng.uniform(0.5, 1.5), rng.uniform(0, 6.28, 4)
-        whips = rng.random() < 0.25
-        self._whip = (rng.integers(10, 60), rng.integers(4, 10), rng.normal() * 0.12 if whips else 0.0)
+        self.picture, self._camera = picture, Camera(rng, 0.95)
 
     def frame(self, k: int) -> np.ndarray:
         """Frame k."""
-        height, width = self.picture.shape[:2]
-        start, length, step = self._whip
-        waves = np.sin(np.array([0.9, 1.1, 1.7, 2.1]) * k + self._phases)
-        sway = waves[:2] + 0.6 * waves[2:]
-        middle = self._middle + self._pan * k + self._shake * sway + [step * np.clip(k - start, 0, length), 0]
-        scale = self._zoom * np.exp(self._zoom_speed * k) * min(width / WIDTH, height / HEIGHT)
-        corner = middle * (width, height) - scale * np.array([WIDTH, HEIGHT]) / 2
-        turn = np.array([[scale, 0, corner[0]], [0, scale, corner[1]]])
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        shown = cv2.warpAffine(self.picture, turn, (WIDTH, HEIGHT), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
-        blur = max(1, min(120, int(abs(step) * width / scale * 0.8)))
-        return cv2.blur(shown, (blur, 1)) if step and start <= k < start + length else shown
+        return self._camera.look(self.picture, k)
 
 
 class CardShot:

@@ -1,7 +1,8 @@
 """Trains `curation/shot_reader.py` on rendered films: `python benchmarks/train_shot_reader.py FILMS`, some 20 minutes.
 
-FILMS is what `films.py` wrote. Each film is seen as it is, every other one with TransNetV2's answers around boundaries
-and large changes, and four times changed, without answers: backwards, in other light, at half the rate, and at more.
+FILMS is what `films.py` wrote. Each film is seen as it is, and twice cut out so that it starts or ends amid a
+transition, with TransNetV2's answers around boundaries and large changes; and four times changed, without answers:
+backwards, in other light, at half the rate, and at more.
 """
 
 import argparse
@@ -90,6 +91,17 @@ def changed(rgb: np.ndarray, truth: dict, rng: np.random.Generator):
         yield rgb[shown], sorted(set(moved)), [(int(a), int(b)) for a, b in spans if b > a]
 
 
+def cut_out(rgb: np.ndarray, truth: dict, rng: np.random.Generator):
+    """Two stretches of the film, of which one starts and one ends amid a transition: yields (frames, cuts, gradual)."""
+    for starts in (True, False) if truth["gradual"] else ():
+        first, last = truth["gradual"][rng.integers(len(truth["gradual"]))]
+        here, length = int(rng.integers(first + 1, last + 1)), int(rng.integers(60, 200))
+        start, end = (here, min(len(rgb), here + length)) if starts else (max(0, here - length), here)
+        cuts = [cut - start for cut in truth["cuts"] if start < cut < end]
+        inside = [(a, b) for a, b in truth["gradual"] if a < end and b >= start]
+        yield rgb[start:end], cuts, [(max(a, start) - start, min(b, end - 1) - start) for a, b in inside]
+
+
 def targets(count: int, cuts: list[int], gradual: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
     """What is wanted and how much it counts; edges count little, since nobody sees the first percents of a fade."""
     wanted, weight = np.zeros((count, 2), np.float32), np.ones((count, 2), np.float32)
@@ -130,9 +142,11 @@ def examples_of(path: Path) -> list[Example]:
     number, made = int(path.stem), []
     rng = np.random.default_rng([3, number])
     rgb, truth = thumbnails(path.with_suffix(".mp4")), json.loads(path.read_text(encoding="utf-8"))
-    for which, (frames, cuts, gradual) in enumerate(changed(rgb, truth, rng)):
+    seen = [*changed(rgb, truth, rng), *cut_out(rgb, truth, rng)]
+    for which, (frames, cuts, gradual) in enumerate(seen):
         x, asked = numbers(frames), np.full((len(frames), 2), np.nan, np.float32)
-        asked = asked if which or number % 2 else answers(rgb, truth, x, rng)
+        if which == 0 or which > 4:
+            asked = answers(frames, {"cuts": cuts, "gradual": gradual}, x, rng)
         made.append(Example(np.concatenate([x, inputs(asked)], axis=1), *targets(len(x), cuts, gradual)))
     return made
 
@@ -145,8 +159,8 @@ def examples(folder: Path) -> list[Example]:
 
 def batch(made: list[Example], rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
     """Random windows; the answers are hidden in a third of them, since at first none are known."""
-    rows = []
-    for example in (made[i] for i in rng.integers(len(made), size=BATCH)):
+    rows, lengths = [], np.array([len(example.x) for example in made], float)
+    for example in (made[i] for i in rng.choice(len(made), size=BATCH, p=lengths / lengths.sum())):
         start = int(rng.integers(max(1, len(example.x) - WINDOW)))
         at = np.minimum(np.arange(start, start + WINDOW), len(example.x) - 1)
         x = example.x[at].copy()

@@ -78,7 +78,8 @@ def video_row(passed: PassedVideo, boundaries: Boundaries, cutting: Cutting, spa
         "first_pts": first_pts,
         "end_pts": passed.end_pts,
         "cuts_pts": boundaries.cuts_pts,
-        "transitions_pts": [{"start_pts": start, "end_pts": end} for start, end in boundaries.transitions_pts],
+        "transitions_pts": _spans(boundaries.transitions_pts),
+        "suspected_pts": _spans(boundaries.suspected_pts),
         "duration_s": duration_s,
         "clips_s": passed.seconds(cutting.clip_ticks),
         "transition_s": passed.seconds(cutting.transition_ticks),
@@ -87,6 +88,10 @@ def video_row(passed: PassedVideo, boundaries: Boundaries, cutting: Cutting, spa
         "failed_s": passed.seconds(cutting.failed_ticks),
         "span_problems": list(span_problems),
     }
+
+
+def _spans(spans: Sequence[tuple[int, int]]) -> list[dict]:
+    return [{"start_pts": start, "end_pts": end} for start, end in spans]
 
 
 def _look(passed: PassedVideo) -> dict:

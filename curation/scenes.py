@@ -53,13 +53,13 @@ class Cutting:
 def cut_scenes(footage: Footage, boundaries: Boundaries, rule: ClipRule) -> Cutting:
     """Divides a video into clips.
 
-    Holes, transitions and what no span wants belong to no scene. Of a scene that is long enough after trimming become
-    clips what `footage.keyframes` allows; the rest is trimmed.
+    Holes, transitions, suspected ones too, and what no span wants belong to no scene. Of a scene that is long enough
+    after trimming become clips what `footage.keyframes` allows; the rest is trimmed.
     """
     first, end = int(footage.pts[0]), footage.end_pts
     cuts = [(cut, cut) for cut in boundaries.cuts_pts]
     lost = list(footage.holes)
-    gradual = [*lost, *boundaries.transitions_pts]
+    gradual = [*lost, *boundaries.transitions_pts, *boundaries.suspected_pts]
     scenes = between(first, end, [*gradual, *cuts, *_unwanted(footage)])
     clips, short = [], 0
     for start, stop in scenes:

@@ -1,7 +1,7 @@
 """The interface of cut detectors; one detector a file under `splitters/`."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +18,8 @@ class Boundaries:
     """First frame of each new scene, sorted."""
     transitions_pts: list[tuple[int, int]]
     """Gradual transitions as half-open spans, sorted, apart from each other."""
+    suspected_pts: list[tuple[int, int]] = field(default_factory=list)
+    """Half-open spans, sorted, that are too doubtful to count as transitions, and yet not worth the risk in a clip."""
 
 
 class Detector(ABC):

@@ -86,9 +86,15 @@ VIDEOS = pa.schema(
         field("end_pts", pa.int64(), "end of the last frame", "ticks of the time base"),
         field("cuts_pts", pa.list_(pa.int64()), "first frame of each new scene", "ticks of the time base"),
         field("transitions_pts", pa.list_(PTS_SPAN), "gradual transitions, half-open", "ticks of the time base"),
+        field(
+            "suspected_pts",
+            pa.list_(PTS_SPAN),
+            "what may be a transition and is kept out of clips, half-open",
+            "ticks of the time base",
+        ),
         field("duration_s", pa.float64(), "end of the last frame minus first frame, as decoded", "s"),
         field("clips_s", pa.float64(), "footage inside clips", "s"),
-        field("transition_s", pa.float64(), "footage inside gradual transitions", "s"),
+        field("transition_s", pa.float64(), "footage inside gradual transitions, suspected ones too", "s"),
         field(
             "trimmed_s",
             pa.float64(),

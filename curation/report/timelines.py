@@ -4,7 +4,7 @@
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import pyarrow.compute as pc
@@ -17,7 +17,9 @@ NUM_VIDEOS = 12
 NUM_FRAMES = 8
 MAX_SPANS = 400
 """Clips drawn of one video."""
-COLUMNS = ["video_id", "path", "first_pts", "end_pts", "duration_s", "cuts_pts", "transitions_pts"]
+TRANSITIONS = {"transitions_pts": "transition", "suspected_pts": "perhaps a transition"}
+"""Columns of `videos`, and what their spans are called."""
+COLUMNS = ["video_id", "path", "first_pts", "end_pts", "duration_s", "cuts_pts", *TRANSITIONS]
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,15 @@ def _timeline(corpus: Corpus, part: str, video_id: str, sets: Sequence[str]) -> 
         len(clips),
         len(video["cuts_pts"] or []),
         [(pts - first) * scale for pts in (video["cuts_pts"] or [])[:MAX_SPANS]],
-        [_span(s, first, scale) for s in (video["transitions_pts"] or [])[:MAX_SPANS]],
+        _transitions(video, first, scale)[:MAX_SPANS],
         [_span(clip, first, scale, sets) for clip in clips[:MAX_SPANS]],
         [Shot(part, video_id, *pair) for pair in pairwise(bounds)],
     )
+
+
+def _transitions(video: dict, first: int, scale: float) -> list[Span]:
+    found = [(span, words) for name, words in TRANSITIONS.items() for span in video[name] or []]
+    return [replace(_span(span, first, scale), words=words) for span, words in found]
 
 
 def _clips(corpus: Corpus, part: str, video_id: str, sets: Sequence[str]) -> list[dict]:
@@ -100,5 +107,5 @@ def _clips(corpus: Corpus, part: str, video_id: str, sets: Sequence[str]) -> lis
 def _span(row: dict, first: int, scale: float, sets: Sequence[str] = ()) -> Span:
     start, end = row["start_pts"] or first, row["end_pts"] or first
     kept = {name: None if row.get(name) is None else not row[name] for name in sets}
-    words = f"{row['start_s'] or 0:.1f} to {row['end_s'] or 0:.1f} s" if "start_s" in row else "transition"
+    words = f"{row['start_s'] or 0:.1f} to {row['end_s'] or 0:.1f} s" if "start_s" in row else ""
     return Span((start - first) * scale, (end - start) * scale, words, kept)

@@ -2,7 +2,7 @@
 
 import math
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from curation.heap import trim_heap
 from curation.prolonged import prolonged
 from curation.shot_features import NAMES, REACH, features
 from curation.splitter import Boundaries, Detector, Splitter
@@ -27,10 +28,15 @@ NEUTRAL = (0.1, 0.2)  # what TransNetV2 says where nothing can be told: of a cut
 LOUDEST = 3.0  # in log odds
 LEAST = 0.3  # chance below which nothing is considered
 LONGEST_LOOK = 64  # frames of doubt that it is asked about at once
+SHORTEST_LOOK = 56  # frames that it sees at least: looks of one size take one amount of memory
 SHORTEST_SPAN = 3  # frames: what is shorter is a hard cut smeared by coding
 LONGEST_SMEAR, SURE = 6, 0.8  # a cut this likely inside a span this short is the truth
 DEEPEST, LEAST_SPREAD, PLAIN = 0.35, 0.05, 0.1  # what makes a fade-out and a fade-in of one span; chosen on films
 SPREAD = NAMES.index("spread")
+
+
+Spans = list[tuple[int, int]]
+"""Of frames, half-open."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ class Hybrid(Splitter):
     """Chance from which a frame is the first after a cut, 0..1; chosen on rendered films."""
     transition_threshold: float = 0.95
     """Chance from which a run of frames is a transition, 0..1; chosen on edited footage, benchmarks/edited.json."""
+    suspicion_threshold: float = 0.5
+    """Chance from which a run of frames is kept out of clips since it may be a transition, 0..1; 1 suspects nothing."""
     span_threshold: float = 0.2
     """Chance down to which a transition is widened, 0..1."""
     span_margin: int = 2
@@ -90,7 +98,8 @@ class HybridDetector(Detector):
             self._read(len(self._held) - self._before)
         read = np.frombuffer(self._chances, np.float32).reshape(-1, 5)
         found = boundaries(read[:, :2], read[:, 2:4], np.exp(read[:, 4]), self._settings)
-        return in_ticks(found, np.frombuffer(self._pts, np.int64))
+        sure, suspected = (in_ticks(spans, np.frombuffer(self._pts, np.int64)) for spans in found)
+        return replace(sure, suspected_pts=suspected.transitions_pts)
 
     def _read(self, num_frames: int) -> None:
         """Reads the next frames, with all that are held around them."""
@@ -108,16 +117,18 @@ class HybridDetector(Detector):
         done = self._before + num_frames
         self._before = min(MARGIN, done)
         self._held = self._held[done - self._before :]
+        trim_heap()  # of a look megabytes of pieces stay, which come to tens over hours
 
     def _ask(self, thumbnails: np.ndarray, start: int, end: int) -> np.ndarray:
         from curation.shot_network import shot_network
 
         network = shot_network(self._settings.device, self._settings.threads)
-        around = np.clip(np.arange(start - CONTEXT, end + CONTEXT), 0, len(thumbnails) - 1)
-        return network.probabilities(thumbnails[around][None])[0, CONTEXT:-CONTEXT]
+        context = max(CONTEXT, (SHORTEST_LOOK - (end - start) + 1) // 2)
+        around = np.clip(np.arange(start - context, end + context), 0, len(thumbnails) - 1)
+        return network.probabilities(thumbnails[around][None])[0, context:-context]
 
 
-def doubtful(chances: np.ndarray, doubt: tuple[float, float], widened: int = 3) -> list[tuple[int, int]]:
+def doubtful(chances: np.ndarray, doubt: tuple[float, float], widened: int = 3) -> Spans:
     """Half-open spans of frames where something may or may not happen, each at most LONGEST_LOOK long.
 
     Args:
@@ -137,29 +148,36 @@ def doubtful(chances: np.ndarray, doubt: tuple[float, float], widened: int = 3) 
     ]
 
 
-def boundaries(chances: np.ndarray, answers: np.ndarray, spread: np.ndarray, settings: Hybrid) -> list[tuple[int, int]]:
-    """Decides: half-open spans of frames, sorted; one that is empty is a hard cut before that frame.
+def boundaries(chances: np.ndarray, answers: np.ndarray, spread: np.ndarray, settings: Hybrid) -> tuple[Spans, Spans]:
+    """Decides what is a boundary, and what is suspected to be a transition.
 
     Args:
         chances: float32 (num_frames, 2), of `ShotReader.read`.
         answers: float32 (num_frames, 2), of `ShotNetwork.probabilities`; NaN where it was not asked.
         spread: float32 (num_frames,), how far apart dark and light parts of the picture are, 0..1.
         settings: thresholds and weight.
+
+    Returns:
+        Both as half-open spans of frames, sorted; one that is empty is a hard cut before that frame.
     """
     weight, said = settings.network_weight, np.where(np.isfinite(answers), answers, NEUTRAL)
     spans = _transitions(chances[:, 1], LEAST, settings.span_threshold)
     spans = [part for span in spans for part in parted(span, spread)]
     cuts = [frame for frame in _peaks(chances[:, 0], LEAST) if frame > 0]
-    kept = []
+    sure: Spans = []
+    suspected: Spans = []
     for start, end in _agreed(cuts, spans, chances):
         around = slice(max(0, start - 3), start + 2) if start == end else slice(start, end)
         kind = int(start < end)
         own = chances[start : max(end, start + 1), kind].max()
         odds = _log_odds(own) + weight * _opinion(said[around], kind)
+        margin = settings.span_margin * kind
+        span = (max(0, start - margin), min(len(chances), end + margin))
         if odds > _log_odds(settings.transition_threshold if kind else settings.cut_threshold):
-            margin = settings.span_margin * kind
-            kept.append((max(0, start - margin), min(len(chances), end + margin)))
-    return sorted(kept)
+            sure.append(span)
+        elif kind and odds > _log_odds(settings.suspicion_threshold):
+            suspected.append(span)
+    return sorted(sure), sorted(suspected)
 
 
 def _opinion(said: np.ndarray, kind: int) -> float:
@@ -175,7 +193,7 @@ def _log_odds(chance: float) -> float:
     return math.log(inside / (1 - inside))
 
 
-def _transitions(chances: np.ndarray, threshold: float, span_threshold: float) -> list[tuple[int, int]]:
+def _transitions(chances: np.ndarray, threshold: float, span_threshold: float) -> Spans:
     """Runs above the first threshold, widened down to the second, at most to the lowest point between two of them."""
     likely, wide = runs(chances > threshold), chances > span_threshold
     valleys = [end + int(chances[end:start].argmin()) for (_, end), (start, _) in pairwise(likely)]
@@ -189,7 +207,7 @@ def _transitions(chances: np.ndarray, threshold: float, span_threshold: float) -
     return [(start, end) for start, end in spans if end - start >= SHORTEST_SPAN]
 
 
-def parted(span: tuple[int, int], spread: np.ndarray) -> list[tuple[int, int]]:
+def parted(span: tuple[int, int], spread: np.ndarray) -> Spans:
     """A fade-out that meets a fade-in is two transitions: divides a span where the picture is plain in its midst.
 
     Args:
@@ -223,7 +241,7 @@ def _peaks(chances: np.ndarray, threshold: float) -> list[int]:
     ]
 
 
-def _agreed(cuts: list[int], spans: list[tuple[int, int]], chances: np.ndarray) -> list[tuple[int, int]]:
+def _agreed(cuts: list[int], spans: Spans, chances: np.ndarray) -> Spans:
     """Cuts and spans together; inside a span only sure cuts stay: a fade may end in a cut."""
     kept = list(spans)
     for cut in cuts:

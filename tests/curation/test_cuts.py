@@ -53,6 +53,12 @@ def test_transition_frames_in_clips_are_counted():
     assert found.figures()["transition_frames_in_clips"] == 0.5
 
 
+def test_what_is_suspected_finds_nothing_but_keeps_frames_out_of_clips():
+    found = count(Boundaries([], [], [(300, 400), (600, 700)]), PTS, Truth([], [(30, 39)]), RULE)
+    assert (found.gradual_found, found.false, found.suspected) == (0, 0, 2)
+    assert (found.gradual_frames_in_clips, found.clip_frames) == (0, 80)
+
+
 def test_figures_of_nothing_and_of_sums():
     assert Counts().figures()["f1"] == 1.0
     figures = (Counts(cuts=3, cuts_found=2, false=1) + Counts(gradual=1, gradual_found=1)).figures()

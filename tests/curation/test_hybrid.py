@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -67,7 +68,7 @@ def test_a_fade_out_and_a_fade_in_are_two_spans_with_black_between():
     assert found.cuts_pts == []
     (out, back) = found.transitions_pts
     assert 28 <= out[0] <= 42 and 53 <= out[1] <= 64
-    assert 64 <= back[0] <= 75 and 85 <= back[1] <= 100
+    assert 60 <= back[0] <= 75 and 85 <= back[1] <= 100
 
 
 def test_a_flash_is_no_cut():
@@ -113,10 +114,19 @@ def test_chances_become_cuts_and_spans():
     chances[50, 1] = 0.9  # too short
     unasked, vivid = np.full_like(chances, np.nan), np.ones(len(chances), np.float32)
     settings = Hybrid(cut_threshold=0.5, transition_threshold=0.5, span_threshold=0.25, span_margin=0)
-    assert boundaries(chances, unasked, vivid, settings) == [(5, 5), (20, 31), (31, 40)]
+    assert boundaries(chances, unasked, vivid, settings) == ([(5, 5), (20, 31), (31, 40)], [])
     denied = np.full_like(chances, 0.001)
     denied[20:40] = 0.9
-    assert boundaries(chances, denied, vivid, settings) == [(20, 31), (31, 40)]
+    assert boundaries(chances, denied, vivid, settings) == ([(20, 31), (31, 40)], [])
+
+
+def test_what_may_be_a_transition_is_suspected_and_a_likely_cut_is_not():
+    chances = np.zeros((60, 2), np.float32)
+    chances[5, 0], chances[20:30, 1], chances[40:50, 1] = 0.8, 0.8, 0.6
+    unasked, vivid = np.full_like(chances, np.nan), np.ones(len(chances), np.float32)
+    settings = Hybrid(cut_threshold=0.9, transition_threshold=0.9, suspicion_threshold=0.7, span_margin=2)
+    assert boundaries(chances, unasked, vivid, settings) == ([], [(18, 32)])
+    assert boundaries(chances, unasked, vivid, replace(settings, transition_threshold=0.7)) == ([(18, 32)], [])
 
 
 @pytest.mark.parametrize(

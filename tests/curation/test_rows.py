@@ -53,7 +53,7 @@ def test_a_clip_counts_seconds_from_the_first_frame_and_has_its_own_size(passed)
 
 def test_a_video_tells_where_its_seconds_went_and_how_it_is_to_be_seen(passed):
     cutting = Cutting([(1200, 1500)], 300, 120, 60, 600, 120)
-    row = video_row(passed, Boundaries([1500], [(1600, 1720)]), cutting, ["1 to 0 s: reversed"])
+    row = video_row(passed, Boundaries([1500], [(1600, 1720)], [(1800, 1860)]), cutting, ["1 to 0 s: reversed"])
     assert set(row) == set(VIDEOS.names)
     seconds = [row[name] for name in ("clips_s", "transition_s", "trimmed_s", "short_s", "failed_s")]
     assert seconds == [0.5, 0.2, 0.1, 1.0, 0.2] and row["duration_s"] == 2.0
@@ -62,3 +62,4 @@ def test_a_video_tells_where_its_seconds_went_and_how_it_is_to_be_seen(passed):
     assert (row["num_video_streams"], row["stream_index"], row["fps"]) == (2, 3, 15.0)
     assert row["span_problems"] == ["1 to 0 s: reversed"]
     assert row["transitions_pts"] == [{"start_pts": 1600, "end_pts": 1720}]
+    assert row["suspected_pts"] == [{"start_pts": 1800, "end_pts": 1860}]

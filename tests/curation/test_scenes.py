@@ -27,6 +27,11 @@ def test_no_clip_contains_a_transition():
     assert cut(transitions=[(300, 400)]) == ([(0, 300), (400, 1000)], (900, 100, 0, 0, 0))
 
 
+def test_no_clip_contains_what_may_be_a_transition():
+    found = cut_scenes(Footage(PTS, 1000), Boundaries([], [], suspected_pts=[(300, 400)]), ClipRule(100, 10_000, 0))
+    assert found.clips == [(0, 300), (400, 1000)] and found.transition_ticks == 100
+
+
 def test_a_cut_inside_a_transition_makes_no_extra_scene():
     assert cut(cuts=[350], transitions=[(300, 400)])[0] == [(0, 300), (400, 1000)]
 

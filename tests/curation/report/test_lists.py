@@ -23,6 +23,14 @@ def test_a_timeline_in_percent_of_the_video(tmp_path):
     assert [shot.start_pts for shot in first.shots] == [k * 12 * TICKS // 8 for k in range(8)]
 
 
+def test_a_timeline_tells_transitions_from_what_may_be_one(tmp_path):
+    found = {"transitions_pts": [{"start_pts": 10, "end_pts": 30}], "suspected_pts": [{"start_pts": 50, "end_pts": 60}]}
+    put_videos(Corpus(tmp_path), 0, [split_video(1) | {"first_pts": 0, "end_pts": 100} | found])
+    (timeline,) = timelines(Corpus(tmp_path), [])
+    assert [(span.start, span.width) for span in timeline.transitions] == [(10, 20), (50, 10)]
+    assert [span.words for span in timeline.transitions] == ["transition", "perhaps a transition"]
+
+
 def groups_of(tmp_path, rows):
     names = [*copies.COLUMNS, *copies.LIKENESS]
     schema = pa.schema([(name, pa.string() if "group" in name else pa.float64()) for name in names])
