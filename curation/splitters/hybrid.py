@@ -99,7 +99,8 @@ class HybridDetector(Detector):
         read = np.frombuffer(self._chances, np.float32).reshape(-1, 5)
         found = boundaries(read[:, :2], read[:, 2:4], np.exp(read[:, 4]), self._settings)
         sure, suspected = (in_ticks(spans, np.frombuffer(self._pts, np.int64)) for spans in found)
-        return replace(sure, suspected_pts=suspected.transitions_pts)
+        is_brief = len(self._pts) <= REACH  # too few to suspect anything: most of what is compared is carried on
+        return replace(sure, suspected_pts=[] if is_brief else suspected.transitions_pts)
 
     def _read(self, num_frames: int) -> None:
         """Reads the next frames, with all that are held around them."""
