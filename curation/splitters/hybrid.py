@@ -172,13 +172,12 @@ def boundaries(chances: np.ndarray, answers: np.ndarray, spread: np.ndarray, set
         kind = int(start < end)
         own = chances[start : max(end, start + 1), kind].max()
         odds = _log_odds(own) + weight * _opinion(said[around], kind)
-        margin = settings.span_margin * kind
-        span = (max(0, start - margin), min(len(chances), end + margin))
         if odds > _log_odds(settings.transition_threshold if kind else settings.cut_threshold):
-            sure.append(span)
+            sure.append((start, end))
         elif kind and odds > _log_odds(settings.suspicion_threshold):
-            suspected.append(span)
-    return sorted(sure), sorted(suspected)
+            suspected.append((start, end))
+    wide = _widened(sure + suspected, settings.span_margin, len(chances))
+    return sorted(wide.get(span, span) for span in sure), sorted(wide[span] for span in suspected)
 
 
 def _opinion(said: np.ndarray, kind: int) -> float:
@@ -231,6 +230,17 @@ def parted(span: tuple[int, int], spread: np.ndarray) -> Spans:
     first, last = next(run for run in runs(plain) if run[0] <= lowest < run[1])
     middle = start + (first + last) // 2
     return parted((start, middle), spread) + parted((middle, end), spread)
+
+
+def _widened(spans: Spans, margin: int, num_frames: int) -> dict[tuple[int, int], tuple[int, int]]:
+    """The transitions among the spans, with a margin on both sides that ends halfway to the next transition."""
+    transitions = sorted((start, end) for start, end in spans if start < end)
+    halfway = [(end + start) // 2 for (_, end), (start, _) in pairwise(transitions)]
+    limits = pairwise([0, *halfway, num_frames])
+    return {
+        (start, end): (max(lowest, start - margin), min(highest, end + margin))
+        for (start, end), (lowest, highest) in zip(transitions, limits, strict=False)
+    }
 
 
 def _peaks(chances: np.ndarray, threshold: float) -> list[int]:

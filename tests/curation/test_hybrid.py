@@ -60,15 +60,17 @@ def test_a_dissolve_is_a_span_that_covers_it():
     assert 28 <= start <= 41 and 55 <= end <= 64
 
 
-def test_a_fade_out_and_a_fade_in_are_two_spans_with_black_between():
+@pytest.mark.parametrize("num_black", [1, 8, 16, 32])
+def test_a_fade_out_and_a_fade_in_are_two_spans_apart_from_each_other(num_black):
     a, b = scenes(60, 60)
     black = [np.zeros_like(a[0])] * 16
-    frames = a[:40] + mixed(a[40:56], black) + black + mixed(black, b[:16]) + b[16:]
+    frames = a[:40] + mixed(a[40:56], black) + black[:1] * num_black + mixed(black, b[:16]) + b[16:]
     found = found_in(frames, list(range(len(frames))))
     assert found.cuts_pts == []
     (out, back) = found.transitions_pts
+    fade_in = 56 + num_black
     assert 28 <= out[0] <= 42 and 53 <= out[1] <= 64
-    assert 60 <= back[0] <= 75 and 85 <= back[1] <= 100
+    assert max(out[1], fade_in - 12) <= back[0] <= fade_in + 3 and fade_in + 13 <= back[1] <= fade_in + 29
 
 
 def test_a_flash_is_no_cut():
