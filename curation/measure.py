@@ -1,8 +1,6 @@
 """What `split` measures in its one pass over a video: a row a frame, small enough to keep for hours of footage."""
 
 import hashlib
-import os
-import tempfile
 from array import array
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from curation.row_log import RowLog
 from curation.small_frame import THUMBNAIL, SmallFrame
 
 DIGEST_BYTES = 8
@@ -37,7 +36,7 @@ class FrameLog:
     def __init__(self, folder: Path) -> None:
         """Args: folder: where the file goes; it is gone with this object, or with the process."""
         self._pts = array("q")
-        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115, it lives as long as this object
+        self._signals = RowLog(SIGNALS, folder)
         # Frames are measured in blocks: numpy's price of a call is that of many thumbnails.
         self._block = np.zeros((BLOCK_FRAMES + 1, THUMBNAIL[1], THUMBNAIL[0]), np.uint8)
         self._digests = bytearray()
@@ -62,7 +61,7 @@ class FrameLog:
         signals["change"] = np.abs(np.subtract(lumas, before, dtype=np.int16)).mean((1, 2))
         signals["is_black"] = (flat < DARK).mean(1) >= BLACK_SHARE
         signals["digest"] = np.frombuffer(self._digests, f"V{DIGEST_BYTES}")
-        self._file.write(signals.tobytes())
+        self._signals.extend(signals)
         self._block[0] = self._block[self._filled]
         self._filled = 0
         self._digests.clear()
@@ -80,8 +79,7 @@ class FrameLog:
         if self._filled:
             self._measure()
         low, high = (int(row) for row in np.searchsorted(self.pts, [start_pts, end_pts]))
-        size = SIGNALS.itemsize
-        signals = np.frombuffer(os.pread(self._file.fileno(), (high - low) * size, low * size), SIGNALS)
+        signals = self._signals.read(low, high)
         return {
             "num_frames": high - low,
             "luma_mean": _mean(signals["luma_mean"]),

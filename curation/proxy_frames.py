@@ -1,6 +1,7 @@
 """A few times a second: keeps a small upright JPEG, and measures what only the full-size picture tells."""
 
 import math
+from array import array
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -28,8 +29,8 @@ class ProxyFrames:
         rate = Fraction(config.proxy_fps).limit_denominator(1000)
         self._ticks = 1 / (rate * time_base)  # between two instants; a fraction
         self._next_pts: int | None = None
-        self._pts: list[int] = []
-        self._measured: dict[str, list[float | None]] = {name: [] for name in MEASURES}
+        self._pts = array("q")
+        self._measured = {name: array("d") for name in MEASURES}
 
     def take(self, frame: Frame) -> None:
         """Keeps the frame if it is the first at or after the next instant."""
@@ -47,7 +48,7 @@ class ProxyFrames:
         measured = {"sharpness": gain**2 * sharpness(luma), "blockiness": blockiness(luma)}
         self._pts.append(frame.pts)
         for name, value in measured.items():
-            self._measured[name].append(value)
+            self._measured[name].append(math.nan if value is None else value)
         time_s = float((frame.pts - self._first_pts) * self._time_base)
         row = {"video_id": self._video_id, "pts": frame.pts, "time_s": time_s}
         self._write(row | measured | {"jpeg": self._jpeg(frame)})
@@ -64,8 +65,8 @@ class ProxyFrames:
         return {name: _median(values[low:high]) for name, values in self._measured.items()}
 
 
-def _median(values: list[float | None]) -> float | None:
-    known = sorted(value for value in values if value is not None)
+def _median(values: array) -> float | None:
+    known = sorted(value for value in values if not math.isnan(value))
     return known[len(known) // 2] if known else None
 
 

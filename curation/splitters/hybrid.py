@@ -1,7 +1,6 @@
 """A cheap look at every frame, and TransNetV2 only where that leaves doubt; the default."""
 
 import math
-from array import array
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -12,6 +11,7 @@ import numpy as np
 
 from curation.heap import trim_heap
 from curation.prolonged import prolonged
+from curation.row_log import RowLog
 from curation.shot_features import NAMES, REACH, features
 from curation.splitter import Boundaries, Detector, Splitter
 from curation.splitters.transnet import in_ticks, runs
@@ -33,7 +33,9 @@ SHORTEST_SPAN = 3  # frames: what is shorter is a hard cut smeared by coding
 LONGEST_SMEAR, SURE = 6, 0.8  # a cut this likely inside a span this short is the truth
 DEEPEST, LEAST_SPREAD, PLAIN = 0.35, 0.05, 0.1  # what makes a fade-out and a fade-in of one span; chosen on films
 SPREAD = NAMES.index("spread")
-
+READING = np.dtype(
+    [("pts", np.int64), ("chances", np.float32, 2), ("answers", np.float32, 2), ("log_spread", np.float32)]
+)
 
 Spans = list[tuple[int, int]]
 """Of frames, half-open."""
@@ -77,18 +79,17 @@ class Hybrid(Splitter):
 
 
 class HybridDetector(Detector):
-    """Keeps the thumbnails of at most CHUNK + 2 * MARGIN frames, and 28 bytes of every frame."""
+    """Keeps the thumbnails of at most CHUNK + 2 * MARGIN frames, and on disk 28 bytes of every frame."""
 
     def __init__(self, settings: Hybrid, reader: "ShotReader") -> None:
         self._settings, self._reader = settings, reader
-        self._held: list[np.ndarray] = []
+        self._held: list[tuple[int, np.ndarray]] = []
         self._before = 0  # held frames that have been read already
-        self._pts, self._chances = array("q"), array("f")
+        self._log = RowLog(READING)
 
     def process(self, frame: "SmallFrame") -> None:
         """Takes the next frame."""
-        self._pts.append(frame.pts)
-        self._held.append(frame.rgb)
+        self._held.append((frame.pts, frame.rgb))
         if len(self._held) == self._before + CHUNK + MARGIN:
             self._read(CHUNK)
 
@@ -96,15 +97,15 @@ class HybridDetector(Detector):
         """All boundaries found."""
         if len(self._held) > self._before:
             self._read(len(self._held) - self._before)
-        read = np.frombuffer(self._chances, np.float32).reshape(-1, 5)
-        found = boundaries(read[:, :2], read[:, 2:4], np.exp(read[:, 4]), self._settings)
-        sure, suspected = (in_ticks(spans, np.frombuffer(self._pts, np.int64)) for spans in found)
-        is_brief = len(self._pts) <= REACH  # too few to suspect anything: most of what is compared is carried on
+        read = self._log.read()
+        found = boundaries(read["chances"], read["answers"], np.exp(read["log_spread"]), self._settings)
+        sure, suspected = (in_ticks(spans, read["pts"]) for spans in found)
+        is_brief = len(read) <= REACH  # too few to suspect anything: most of what is compared is carried on
         return replace(sure, suspected_pts=[] if is_brief else suspected.transitions_pts)
 
     def _read(self, num_frames: int) -> None:
         """Reads the next frames, with all that are held around them."""
-        thumbnails = np.stack(self._held)
+        thumbnails = np.stack([thumbnail for _, thumbnail in self._held])
         numbers = features(prolonged(thumbnails, REACH))
         answers = np.full((len(thumbnails), 2), np.nan, np.float32)
         chances = self._reader.read(numbers, answers)
@@ -113,9 +114,11 @@ class HybridDetector(Detector):
             answers[start:end] = self._ask(thumbnails, start, end)
         if doubts:
             chances = self._reader.read(numbers, answers)
-        kept = np.concatenate([chances, answers, numbers[:, SPREAD, None]], axis=1)
-        self._chances.frombytes(kept[self._before : self._before + num_frames].astype(np.float32).tobytes())
+        readings = np.empty(len(thumbnails), READING)
+        readings["pts"] = [pts for pts, _ in self._held]
+        readings["chances"], readings["answers"], readings["log_spread"] = chances, answers, numbers[:, SPREAD]
         done = self._before + num_frames
+        self._log.extend(readings[self._before : done])
         self._before = min(MARGIN, done)
         self._held = self._held[done - self._before :]
         trim_heap()  # of a look megabytes of pieces stay, which come to tens over hours
