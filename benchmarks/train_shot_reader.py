@@ -78,9 +78,8 @@ def thumbnails(path: Path) -> np.ndarray:
 
 
 def changed(rgb: np.ndarray, truth: dict, rng: np.random.Generator):
-    """The film as it is, then four times changed, each with its truth: yields (frames, cuts, gradual)."""
+    """The film four times changed, each with its truth: yields (frames, cuts, gradual)."""
     cuts, gradual, count = truth["cuts"], [tuple(span) for span in truth["gradual"]], len(rgb)
-    yield rgb, cuts, gradual
     yield rgb[::-1], [count - c for c in cuts], [(count - 1 - b, count - 1 - a) for a, b in gradual]
     lit = rgb * rng.uniform(0.4, 1.6) * (1 + rng.normal(size=3) * 0.15) + rng.uniform(-30, 40)
     yield np.clip(lit, 0, 255).astype(np.uint8), cuts, gradual
@@ -142,10 +141,12 @@ def examples_of(path: Path) -> list[Example]:
     number, made = int(path.stem), []
     rng = np.random.default_rng([3, number])
     rgb, truth = thumbnails(path.with_suffix(".mp4")), json.loads(path.read_text(encoding="utf-8"))
-    seen = [*changed(rgb, truth, rng), *cut_out(rgb, truth, rng)]
-    for which, (frames, cuts, gradual) in enumerate(seen):
+    whole = (rgb, truth["cuts"], [tuple(span) for span in truth["gradual"]])
+    seen = [(whole, True), *((each, False) for each in changed(rgb, truth, rng))]
+    seen += [(each, True) for each in cut_out(rgb, truth, rng)]
+    for (frames, cuts, gradual), is_asked in seen:
         x, asked = numbers(frames), np.full((len(frames), 2), np.nan, np.float32)
-        if which == 0 or which > 4:
+        if is_asked:
             asked = answers(frames, {"cuts": cuts, "gradual": gradual}, x, rng)
         made.append(Example(np.concatenate([x, inputs(asked)], axis=1), *targets(len(x), cuts, gradual)))
     return made
