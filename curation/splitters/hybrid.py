@@ -53,7 +53,7 @@ class Hybrid(Splitter):
     """Chance from which a run of frames is kept out of clips since it may be a transition, 0..1; 1 suspects nothing."""
     span_threshold: float = 0.2
     """Chance down to which a transition is widened, 0..1."""
-    span_margin: int = 2
+    span_margin: int = 4
     """Frames added on both sides of a transition: the first and last percents of a fade cannot be seen."""
     doubt: tuple[float, float] = (0.12, 0.995)
     """TransNetV2 is asked where the chance after the cheap look lies between these; (1, 1) never asks."""

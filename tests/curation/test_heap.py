@@ -1,5 +1,6 @@
 import ctypes
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,14 @@ def test_pieces_between_blocks_in_use_go_back_to_the_system():
     assert len(in_use) == PIECES // 20
 
 
+@pytest.mark.skipif(not heap.MAPS.exists(), reason="no Linux")
+def test_linux_is_told_to_fill_no_huge_pages_of_the_heap():
+    heap.trim_heap()
+    areas = Path("/proc/self/smaps").read_text().split("VmFlags:")
+    flags = [flags.split("\n")[0].split() for area, flags in pairwise(areas) if "[heap]" in area]
+    assert "nh" in flags[0]  # the test has made the heap longer since
+
+
 def test_nothing_happens_where_libc_cannot(monkeypatch):
-    monkeypatch.setattr(heap, "_malloc_trim", lambda: None)
+    monkeypatch.setattr(heap, "_libc", object)
     heap.trim_heap()
