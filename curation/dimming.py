@@ -5,10 +5,12 @@ Where a title is small no network sees much of it; arithmetic does.
 
 import numpy as np
 
+from curation.shot_features import SMALLEST
 from curation.splitters.transnet import runs
 
 ALIKE = 0.02  # most unlikeness of a frame to the one before; on edited footage 0.005 to 0.02 give the same
-FAINT = 0.006  # contrast below which patterns are noise: a level and a half of 256
+FAINT = 0.006  # contrast that there must be: a level and a half of 256
+NOISE = 0.002  # contrast whose pattern is noise
 REST = 0.2  # share of the contrast that may be left: what is darker is a picture of its own
 STEEPEST = 0.35  # share of the contrast that one frame may take: more is a cut
 SLACK = 1.01  # coding makes contrast tremble
@@ -23,11 +25,12 @@ def dimmings(contrast: np.ndarray, unlikeness: np.ndarray) -> list[tuple[int, in
         contrast: float32 (num_frames,), standard deviation of luma, 0..1.
         unlikeness: float32 (num_frames,), of each frame to the one before, 0..1; see `features`.
     """
-    stays = (unlikeness <= ALIKE) | (contrast < FAINT)
     before, after = contrast[:-1], contrast[1:]
+    seen = before * after / np.sqrt((before * after) ** 2 + SMALLEST**4)  # of likeness, `features` leaves so much
+    stays = (unlikeness[1:] <= 0.5 - (0.5 - ALIKE) * seen) | (after < NOISE)
     found = []
     for goes_on in (after <= SLACK * before, before <= SLACK * after):
-        found += [_fade(contrast, start, end + 1) for start, end in runs(goes_on & stays[1:])]
+        found += [_fade(contrast, start, end + 1) for start, end in runs(goes_on & stays)]
     return sorted(span for span in found if span)
 
 
