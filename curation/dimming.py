@@ -8,7 +8,8 @@ import numpy as np
 from curation.shot_features import SMALLEST
 from curation.splitters.transnet import runs
 
-ALIKE = 0.02  # most unlikeness of a frame to the one before; on edited footage 0.005 to 0.02 give the same
+ALIKE = 0.02  # most unlikeness of frames LAG apart: what drifts out of a plain picture has more than 0.2
+LAG = 4
 FAINT = 0.006  # contrast that there must be: a level and a half of 256
 NOISE = 0.002  # contrast whose pattern is noise
 REST = 0.2  # share of the contrast that may be left: what is darker is a picture of its own
@@ -23,14 +24,16 @@ def dimmings(contrast: np.ndarray, unlikeness: np.ndarray) -> list[tuple[int, in
 
     Args:
         contrast: float32 (num_frames,), standard deviation of luma, 0..1.
-        unlikeness: float32 (num_frames,), of each frame to the one before, 0..1; see `features`.
+        unlikeness: float32 (num_frames,), `unlikeness_4` of `features`, 0..1: of the frames LAG / 2 before and after.
     """
+    around = np.pad(contrast, LAG // 2, mode="edge") if len(contrast) else contrast
+    power = around[:-LAG] * around[LAG:]
+    seen = power / np.sqrt(power**2 + SMALLEST**4)  # so much of likeness is left in `features`
+    stays = (unlikeness <= 0.5 - (0.5 - ALIKE) * seen) | (contrast < NOISE)
     before, after = contrast[:-1], contrast[1:]
-    seen = before * after / np.sqrt((before * after) ** 2 + SMALLEST**4)  # of likeness, `features` leaves so much
-    stays = (unlikeness[1:] <= 0.5 - (0.5 - ALIKE) * seen) | (after < NOISE)
     found = []
     for goes_on in (after <= SLACK * before, before <= SLACK * after):
-        found += [_fade(contrast, start, end + 1) for start, end in runs(goes_on & stays)]
+        found += [_fade(contrast, start, end + 1) for start, end in runs(goes_on & stays[1:])]
     return sorted(span for span in found if span)
 
 

@@ -26,7 +26,7 @@ MARGIN = 96  # more on each side: what a reading depends on
 CONTEXT = 18
 LONGEST_LOOK = 64  # frames of doubt that it is asked about at once
 SHORTEST_LOOK = 56  # frames that it sees at least: looks of one size take one amount of memory
-MEASURED = ("spread", "contrast", "unlikeness_1")
+MEASURED = ("spread", "contrast", "unlikeness_4")
 READING = np.dtype(
     [
         ("pts", np.int64),
@@ -100,7 +100,7 @@ class HybridDetector(Detector):
         ):  # too few: most of what is compared is made up
             suspected = []
         else:
-            fades = dimmings(np.exp(read["contrast"]) - SMALLEST, read["unlikeness_1"])
+            fades = dimmings(np.exp(read["contrast"]) - SMALLEST, read["unlikeness_4"])
             margin = self._settings.span_margin
             suspected = without(suspected + [(start - margin, end + margin) for start, end in fades], sure, len(read))
         boundaries_pts, suspected_pts = (in_ticks(spans, read["pts"]) for spans in (sure, suspected))

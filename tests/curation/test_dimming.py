@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from curation.dimming import dimmings
-from curation.shot_features import SMALLEST
+from curation.dimming import LAG, dimmings
+from curation.prolonged import prolonged
+from curation.shot_features import NAMES, REACH, SMALLEST, features
 
 
 def faded(length: int, to: float = 0.0, still: int = 20) -> np.ndarray:
@@ -13,7 +14,8 @@ def faded(length: int, to: float = 0.0, still: int = 20) -> np.ndarray:
 
 def still(contrast: np.ndarray) -> np.ndarray:
     """What `features` says of a picture that stands, of whose likeness little is left where it is faint."""
-    power = contrast * np.append(contrast[:1], contrast[:-1])
+    around = np.pad(contrast, LAG // 2, mode="edge") if len(contrast) else contrast
+    power = around[:-LAG] * around[LAG:]
     return 0.5 - 0.5 * power / np.sqrt(power**2 + SMALLEST**4)
 
 
@@ -55,3 +57,14 @@ def test_a_fade_out_and_a_fade_in_with_trembling_contrast():
     (out, back) = dimmings(contrast, still(contrast))
     assert 19 <= out[0] <= 22 and 43 <= out[1] <= 45
     assert 85 <= back[0] <= 87 and 108 <= back[1] <= 111
+
+
+def test_what_drifts_out_of_a_plain_picture_is_no_fade():
+    frames = np.full((160, 27, 48, 3), 90, np.uint8)
+    for number, frame in enumerate(frames):
+        frame[8:20, : max(0, 30 - number // 4)] += np.arange(max(0, 30 - number // 4), dtype=np.uint8)[::-1, None]
+    numbers = features(prolonged(frames, REACH))
+    contrast = np.exp(numbers[:, NAMES.index("contrast")]) - SMALLEST
+    assert contrast[0] > 0.02 and contrast[-1] < 0.001
+    assert dimmings(contrast, numbers[:, NAMES.index("unlikeness_1")])  # too close to each other to tell
+    assert dimmings(contrast, numbers[:, NAMES.index(f"unlikeness_{LAG}")]) == []
