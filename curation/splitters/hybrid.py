@@ -46,7 +46,8 @@ class Hybrid(Splitter):
     transition_threshold: float = 0.95
     """Chance from which a run of frames is a transition, 0..1; chosen on edited footage, benchmarks/edited.json."""
     suspicion_threshold: float = 0.5
-    """Chance from which a run of frames is kept out of clips since it may be a transition, 0..1; 1 suspects nothing."""
+    """Chance from which a run of frames is kept out of clips since it may be a transition, 0..1; fades of
+    still pictures are suspected besides. 1 suspects nothing."""
     span_threshold: float = 0.2
     """Chance down to which a transition is widened, 0..1."""
     span_margin: int = 4
@@ -94,17 +95,17 @@ class HybridDetector(Detector):
         if len(self._held) > self._before:
             self._read(len(self._held) - self._before)
         read = self._log.read()
-        sure, suspected = boundaries(read["chances"], read["answers"], np.exp(read["spread"]), self._settings)
-        if (
-            self._settings.suspicion_threshold == 1 or len(read) <= REACH
-        ):  # too few: most of what is compared is made up
-            suspected = []
-        else:
-            fades = dimmings(np.exp(read["contrast"]) - SMALLEST, read["unlikeness_4"])
-            margin = self._settings.span_margin
-            suspected = without(suspected + [(start - margin, end + margin) for start, end in fades], sure, len(read))
-        boundaries_pts, suspected_pts = (in_ticks(spans, read["pts"]) for spans in (sure, suspected))
-        return replace(boundaries_pts, suspected_pts=suspected_pts.transitions_pts)
+        sure, likely = boundaries(read["chances"], read["answers"], np.exp(read["spread"]), self._settings)
+        found, suspected = (in_ticks(spans, read["pts"]) for spans in (sure, self._suspected(read, likely, sure)))
+        return replace(found, suspected_pts=suspected.transitions_pts)
+
+    def _suspected(self, read: np.ndarray, likely: Spans, sure: Spans) -> Spans:
+        """What is likely a transition, and fades of still pictures, as far as they are not sure."""
+        if self._settings.suspicion_threshold == 1 or len(read) <= REACH:
+            return []  # of so few frames most of what is compared is carried on
+        fades = dimmings(np.exp(read["contrast"]) - SMALLEST, read["unlikeness_4"])
+        margin = self._settings.span_margin
+        return without(likely + [(start - margin, end + margin) for start, end in fades], sure, len(read))
 
     def _read(self, num_frames: int) -> None:
         """Reads the next frames, with all that are held around them."""
