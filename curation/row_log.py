@@ -13,7 +13,7 @@ class RowLog:
 
     def __init__(self, dtype: np.dtype, folder: Path | None = None) -> None:
         """Args: dtype: of a row; folder: where the file goes, the system's for temporary files by default."""
-        self._dtype = dtype
+        self._dtype, self._folder = dtype, folder or tempfile.gettempdir()
         self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115, it lives as long as this object
         self._num_rows = 0
 
@@ -28,7 +28,8 @@ class RowLog:
         """
         written = self._file.write(rows.tobytes())
         if written != rows.nbytes:
-            raise OSError(errno.ENOSPC, f"{written} of {rows.nbytes} bytes found room on the disk of temporary files")
+            told = f"{written} of {rows.nbytes} bytes found room on the disk of {self._folder}; free some and run again"
+            raise OSError(errno.ENOSPC, told)
         self._num_rows += len(rows)
 
     def read(self, low: int = 0, high: int | None = None) -> np.ndarray:

@@ -32,7 +32,7 @@ def test_rows_that_find_half_their_room_are_told(tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2 * ROW.itemsize + 1, before[1]))
     try:
-        with pytest.raises(OSError, match="33 of 48 bytes found room on the disk"):
+        with pytest.raises(OSError, match=f"33 of 48 bytes found room on the disk of {tmp_path}; free some"):
             log.extend(rows(1, 2, 3))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
