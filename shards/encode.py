@@ -214,10 +214,17 @@ def _encode(
             container.mux(stream.encode(picture))
             num_frames += 1
         if stream:
-            container.mux(stream.encode())
+            container.mux(_decodable(stream.encode(), num_frames))
     if stream and stream.codec_context.options:  # what is left of them
         raise ValueError(f"{settings.codec} does not know {', '.join(stream.codec_context.options)}")
     return buffer.getvalue(), num_frames
+
+
+def _decodable(packets: list[av.Packet], num_frames: int) -> list[av.Packet]:
+    # x265 reckons decoding times from the third picture on and leaves those of fewer as they lay in memory
+    for packet in packets if num_frames < 3 else ():
+        packet.dts = packet.pts  # two pictures are never reordered
+    return packets
 
 
 def _add_stream(
