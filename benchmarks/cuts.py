@@ -36,6 +36,7 @@ from shards.video import open_video
 
 F1_FLOORS = {"demo": 0.95, "labels": 0.9, "edited": 0.95}
 COST_CEILING = 0.25  # of what transnet costs in the same run
+IN_CLIPS_CEILING = 0.02  # share of the frames of known transitions
 SPLITTERS: dict[str, Splitter] = {
     "content": Content(),
     "adaptive": Adaptive(),
@@ -147,7 +148,11 @@ def main() -> int:
             race.run(*video)
         figures[name] = race.figures()
     ok = all(_holds(name, of_set) for name, of_set in figures.items())
-    floors = {"hybrid_f1": F1_FLOORS, "hybrid_cost_over_transnet": COST_CEILING}
+    floors = {
+        "hybrid_f1": F1_FLOORS,
+        "hybrid_cost_over_transnet": COST_CEILING,
+        "hybrid_transition_frames_in_clips": IN_CLIPS_CEILING,
+    }
     counts = {name: len(videos) for name, videos in sets.items()}
     print(json.dumps({"name": "cuts", "videos": counts, "figures": figures, "floors": floors, "ok": ok}))
     return 0 if ok else 1
@@ -159,7 +164,8 @@ def _holds(name: str, figures: dict[str, dict]) -> bool:
     if hybrid is None:
         return True
     cheap = transnet is None or hybrid["ms_per_frame"] <= COST_CEILING * transnet["ms_per_frame"]
-    return hybrid["f1"] >= F1_FLOORS[name] and cheap
+    pure = hybrid["transition_frames_in_clips"] <= IN_CLIPS_CEILING
+    return hybrid["f1"] >= F1_FLOORS[name] and cheap and pure
 
 
 if __name__ == "__main__":

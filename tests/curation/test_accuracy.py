@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 @pytest.fixture(scope="module")
 def footage(tmp_path_factory) -> Path:
-    return render_corpus_once(tmp_path_factory, DemoConfig(seed=7, num_videos=24, workers=2))
+    return render_corpus_once(tmp_path_factory, DemoConfig(seed=7, num_videos=32, workers=2))
 
 
 @pytest.fixture(scope="module")

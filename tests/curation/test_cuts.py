@@ -7,7 +7,7 @@ import pytest
 from footage import small
 
 from benchmarks.cut_score import Counts, Truth, count, finds_of
-from benchmarks.cuts import Race, labelled
+from benchmarks.cuts import F1_FLOORS, IN_CLIPS_CEILING, Race, labelled
 from benchmarks.film_shots import Material
 from benchmarks.films import render_film
 from curation.scenes import ClipRule
@@ -79,4 +79,6 @@ def test_hybrid_holds_its_floor_on_labelled_footage(media):
     race = Race({"hybrid": Hybrid(device="cpu")})
     for path, truth in labelled(media):
         race.run(path, truth)
-    assert race.counts["hybrid"].figures()["f1"] >= 0.9
+    figures = race.counts["hybrid"].figures()
+    assert figures["f1"] >= F1_FLOORS["labels"]
+    assert figures["transition_frames_in_clips"] <= IN_CLIPS_CEILING

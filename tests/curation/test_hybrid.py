@@ -7,10 +7,10 @@ from footage import noise_scene, small
 
 from curation.splitter import Boundaries
 from curation.splitters import hybrid
-from curation.splitters.hybrid import READING, Hybrid, HybridDetector, boundaries, doubtful, parted
+from curation.splitters.hybrid import READING, Hybrid, HybridDetector, doubtful
 
 TIME_BASE = Fraction(1, 1000)
-ALONE = Hybrid(doubt=(1.0, 1.0))
+ALONE = Hybrid(doubt=(1.0, 1.0), span_margin=2)
 
 
 def detector_after(frames: list[np.ndarray], pts: list[int], splitter: Hybrid = ALONE) -> HybridDetector:
@@ -108,47 +108,17 @@ def test_the_network_is_asked_only_where_there_is_doubt():
     assert doubtful(sure, (0.1, 0.9)) == [(47, 54), (97, 161), (161, 183)]
 
 
-def test_chances_become_cuts_and_spans():
-    chances = np.zeros((60, 2), np.float32)
-    chances[5, 0], chances[6, 0] = 0.9, 0.6  # one cut, not two
-    chances[20:30, 1], chances[24, 0] = 0.8, 0.6  # a transition, and no cut in it
-    chances[30:33, 1] = 0.4, 0.3, 0.4  # a valley between two
-    chances[33:40, 1] = 0.7
-    chances[50, 1] = 0.9  # too short
-    unasked, vivid = np.full_like(chances, np.nan), np.ones(len(chances), np.float32)
-    settings = Hybrid(cut_threshold=0.5, transition_threshold=0.5, span_threshold=0.25, span_margin=0)
-    assert boundaries(chances, unasked, vivid, settings) == ([(5, 5), (20, 31), (31, 40)], [])
-    denied = np.full_like(chances, 0.001)
-    denied[20:40] = 0.9
-    assert boundaries(chances, denied, vivid, settings) == ([(20, 31), (31, 40)], [])
-
-
-def test_what_may_be_a_transition_is_suspected_and_a_likely_cut_is_not():
-    chances = np.zeros((60, 2), np.float32)
-    chances[5, 0], chances[20:30, 1], chances[40:50, 1] = 0.8, 0.8, 0.6
-    unasked, vivid = np.full_like(chances, np.nan), np.ones(len(chances), np.float32)
-    settings = Hybrid(cut_threshold=0.9, transition_threshold=0.9, suspicion_threshold=0.7, span_margin=2)
-    assert boundaries(chances, unasked, vivid, settings) == ([], [(18, 32)])
-    assert boundaries(chances, unasked, vivid, replace(settings, transition_threshold=0.7)) == ([(18, 32)], [])
-
-
-@pytest.mark.parametrize(
-    ("spread", "parts"),
-    [
-        ([0.8, 0.6, 0.4, 0.2, 0.0, 0.2, 0.4, 0.6], [(0, 4), (4, 8)]),  # out and in
-        ([0.8, 0.5, 0.2, 0.0, 0.0, 0.0, 0.3, 0.6], [(0, 4), (4, 8)]),
-        ([0.8, 0.7, 0.6, 0.5, 0.5, 0.6, 0.7, 0.8], [(0, 8)]),  # a dissolve: never plain
-        ([0.8, 0.6, 0.4, 0.3, 0.2, 0.1, 0.0, 0.0], [(0, 8)]),  # a fade-out alone
-        ([0.02, 0.02, 0.0, 0.0, 0.0, 0.02, 0.02, 0.02], [(0, 8)]),  # all is dark
-        ([0.8, 0.0, 0.8], [(0, 3)]),
-    ],
-)
-def test_a_fade_out_and_a_fade_in_are_two(spread, parts):
-    assert parted((0, len(spread)), np.array(spread, np.float32)) == parts
-    shifted = np.array([1, 1, *spread, 1], np.float32)
-    assert parted((2, 2 + len(spread)), shifted) == [(a + 2, b + 2) for a, b in parts]
-
-
 def test_no_frame_and_one_frame_are_no_trouble():
     assert found_in([], []) == Boundaries([], [])
     assert found_in(noise_scene(0, 1), [7]) == Boundaries([], [])
+
+
+@pytest.mark.parametrize("suspicion_threshold", [0.5, 1.0])
+def test_a_small_title_that_fades_is_suspected(suspicion_threshold):
+    title, black = np.zeros((2, 27, 48, 3), np.uint8)
+    title[11:13, 18:30] = np.random.default_rng(0).integers(60, 120, (2, 12, 1))
+    frames = [title] * 40 + mixed([title] * 27, [black] * 27) + [black] * 40
+    found = found_in(frames, list(range(len(frames))), replace(ALONE, suspicion_threshold=suspicion_threshold))
+    out = [span for span in found.suspected_pts if span[0] <= 41 and span[1] >= 66]
+    assert found.cuts_pts == found.transitions_pts == []
+    assert len(out) == (suspicion_threshold < 1)
