@@ -15,10 +15,13 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -31,9 +34,9 @@ from curation.config import SplitConfig
 from curation.listing import list_videos
 from curation.read_video import read_video
 from curation.splitters.hybrid import Hybrid
-from shards.video import VideoError
+from shards.video import Video, VideoError
 
-MOST = {"frames_seen_over_frames": 1.02, "cpu_over_bare_decoding": 1.6, "wall_over_bare_decoding": 1.6}
+MOST = {"frames_decoded_over_frames": 1.02, "cpu_over_bare_decoding": 1.6, "wall_over_bare_decoding": 1.6}
 MOST_GROWTH = {"of_10_minutes_mb": 400, "of_2_hours_mb": 400, "of_2_hours_over_10_minutes": 1.1}
 CONFIG = SplitConfig(splitter=Hybrid(doubt=(1, 1)))
 
@@ -63,14 +66,26 @@ def _count(container: InputContainer, stream: av.VideoStream) -> int:
 
 
 def split(path: str, scratch: str) -> tuple[int, float]:
-    """Reads the video as the job does, in a worker: frames seen, and CPU time."""
+    """Reads the video as the job does, in a worker: frames decoded, and CPU time."""
     start = time.process_time()
     proxies = Path(scratch) / f"{os.getpid()}.parquet"
-    try:
-        frames = read_video("v", path, CONFIG, proxies).video["num_frames"]
-    except VideoError:
-        frames = 0
-    return frames, time.process_time() - start
+    with decoded_frames() as number, suppress(VideoError):
+        read_video("v", path, CONFIG, proxies)
+    return number[0], time.process_time() - start
+
+
+@contextmanager
+def decoded_frames() -> Iterator[list[int]]:
+    """Counts every frame that is decoded meanwhile, in whatever pass: nothing else of ours decodes."""
+    number, decoded = [0], Video._decoded
+
+    def counted(video: Video) -> Iterator[av.VideoFrame]:
+        for frame in decoded(video):
+            number[0] += 1
+            yield frame
+
+    with mock.patch.object(Video, "_decoded", counted):
+        yield number
 
 
 def measure(paths: list[str], rounds: int, scratch: str) -> dict[str, float]:
@@ -93,7 +108,7 @@ def measure(paths: list[str], rounds: int, scratch: str) -> dict[str, float]:
         "files": len(paths),
         "frames": frames,
         "bare_ms_per_frame": round(1000 * least["bare"][0] / frames, 3),
-        "frames_seen_over_frames": round(sum(seen) / frames, 4),
+        "frames_decoded_over_frames": round(sum(seen) / frames, 4),
         "cpu_over_bare_decoding": round(least["split"][0] / least["bare"][0], 3),
         "wall_over_bare_decoding": round(least["split"][1] / least["bare"][1], 3),
     }

@@ -15,8 +15,10 @@ def trim_heap() -> None:
     its small ones.
     """
     libc = _libc()
-    if hasattr(libc, "malloc_trim") and MAPS.exists():
-        libc.malloc_trim(0)
+    if not hasattr(libc, "malloc_trim"):
+        return
+    libc.malloc_trim(0)
+    if MAPS.exists():
         start, end = _heap()
         libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), NO_HUGE_PAGES)
 

@@ -1,4 +1,4 @@
-"""Rows of numbers about frames in a file without a name, so that memory stays what it is over hours of footage."""
+"""Rows of numbers about frames in a file without a name: while footage goes by, memory stays what it is."""
 
 import errno
 import os
@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class RowLog:
@@ -26,10 +28,15 @@ class RowLog:
         Raises:
             OSError: the disk is full.
         """
-        written = self._file.write(rows.tobytes())
+        try:
+            written = self._file.write(rows.tobytes())
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            written = 0
         if written != rows.nbytes:
-            told = f"{written} of {rows.nbytes} bytes found room on the disk of {self._folder}; free some and run again"
-            raise OSError(errno.ENOSPC, told)
+            told = f"{written} of {rows.nbytes} bytes found room on this disk; free some and run again"
+            raise OSError(errno.ENOSPC, told, str(self._folder))
         self._num_rows += len(rows)
 
     def read(self, low: int = 0, high: int | None = None) -> np.ndarray:

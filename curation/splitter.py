@@ -15,7 +15,7 @@ class Boundaries:
     """What a detector found, in ticks of the video's time base."""
 
     cuts_pts: list[int]
-    """First frame of each new scene, sorted."""
+    """First frame of each new scene, sorted; a fade may end in one, so some lie inside a transition."""
     transitions_pts: list[tuple[int, int]]
     """Gradual transitions as half-open spans, sorted, apart from each other."""
     suspected_pts: list[tuple[int, int]] = field(default_factory=list)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from curation.dimming import dimmings
+from curation.dimming import UNLIKENESS, dimmings
 from curation.heap import trim_heap
 from curation.prolonged import prolonged
 from curation.row_log import RowLog
@@ -26,7 +26,7 @@ MARGIN = 96  # more on each side: what a reading depends on
 CONTEXT = 18
 LONGEST_LOOK = 64  # frames of doubt that it is asked about at once
 SHORTEST_LOOK = 56  # frames that it sees at least: looks of one size take one amount of memory
-MEASURED = ("spread", "contrast", "unlikeness_4")
+MEASURED = ("spread", "contrast", UNLIKENESS)
 READING = np.dtype(
     [
         ("pts", np.int64),
@@ -47,7 +47,7 @@ class Hybrid(Splitter):
     """Chance from which a run of frames is a transition, 0..1; chosen on edited footage, benchmarks/edited.json."""
     suspicion_threshold: float = 0.5
     """Chance from which a run of frames is kept out of clips since it may be a transition, 0..1; fades of
-    still pictures are suspected besides. 1 suspects nothing."""
+    still pictures are suspected besides. Nothing is suspected in files of 16 frames and fewer. 1 suspects nothing."""
     span_threshold: float = 0.2
     """Chance down to which a transition is widened, 0..1."""
     span_margin: int = 4
@@ -65,7 +65,7 @@ class Hybrid(Splitter):
         """A detector; TransNetV2 is loaded at the first doubt in a process."""
         from curation.shot_reader import shot_reader
 
-        return HybridDetector(self, shot_reader())
+        return HybridDetector(self, shot_reader(), time_base)
 
     def weights(self) -> list[Path]:
         """Both networks'."""
@@ -78,8 +78,8 @@ class Hybrid(Splitter):
 class HybridDetector(Detector):
     """Keeps the thumbnails of at most CHUNK + 2 * MARGIN frames, and on disk 36 bytes of every frame."""
 
-    def __init__(self, settings: Hybrid, reader: "ShotReader") -> None:
-        self._settings, self._reader = settings, reader
+    def __init__(self, settings: Hybrid, reader: "ShotReader", time_base: Fraction) -> None:
+        self._settings, self._reader, self._tick_s = settings, reader, float(time_base)
         self._held: list[tuple[int, np.ndarray]] = []
         self._before = 0  # held frames that have been read already
         self._log = RowLog(READING)
@@ -103,7 +103,8 @@ class HybridDetector(Detector):
         """What is likely a transition, and fades of still pictures, as far as they are not sure."""
         if self._settings.suspicion_threshold == 1 or len(read) <= REACH:
             return []  # of so few frames most of what is compared is carried on
-        fades = dimmings(np.exp(read["contrast"]) - SMALLEST, read["unlikeness_4"])
+        contrast = np.exp(read["contrast"]) - SMALLEST
+        fades = dimmings(contrast, read[UNLIKENESS], read["pts"] * self._tick_s)
         margin = self._settings.span_margin
         return without(likely + [(start - margin, end + margin) for start, end in fades], sure, len(read))
 

@@ -14,7 +14,11 @@ def resident_mb() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="libc has no malloc_trim")
+no_glibc = not hasattr(ctypes.CDLL(None), "malloc_trim")
+no_huge_pages = no_glibc or not Path("/sys/kernel/mm/transparent_hugepage").exists()
+
+
+@pytest.mark.skipif(no_glibc, reason="libc has no malloc_trim")
 def test_pieces_between_blocks_in_use_go_back_to_the_system():
     pieces = [bytearray(PIECE) for _ in range(PIECES)]
     in_use = pieces[::20]
@@ -25,7 +29,7 @@ def test_pieces_between_blocks_in_use_go_back_to_the_system():
     assert len(in_use) == PIECES // 20
 
 
-@pytest.mark.skipif(not heap.MAPS.exists(), reason="no Linux")
+@pytest.mark.skipif(no_huge_pages, reason="no glibc, or a kernel without huge pages of its own accord")
 def test_linux_is_told_to_fill_no_huge_pages_of_the_heap():
     heap.trim_heap()
     areas = Path("/proc/self/smaps").read_text().split("VmFlags:")

@@ -10,7 +10,8 @@ from curation.splitters import hybrid
 from curation.splitters.hybrid import READING, Hybrid, HybridDetector, doubtful
 
 TIME_BASE = Fraction(1, 1000)
-ALONE = Hybrid(doubt=(1.0, 1.0), span_margin=2)
+ALONE = Hybrid(doubt=(1.0, 1.0))
+MARGIN = ALONE.span_margin
 
 
 def detector_after(frames: list[np.ndarray], pts: list[int], splitter: Hybrid = ALONE) -> HybridDetector:
@@ -57,7 +58,7 @@ def test_a_dissolve_is_a_span_that_covers_it():
     found = found_in(frames, list(range(len(frames))))
     assert found.cuts_pts == []
     [(start, end)] = found.transitions_pts
-    assert 28 <= start <= 41 and 55 <= end <= 64
+    assert 30 <= start + MARGIN <= 43 and 53 <= end - MARGIN <= 62
 
 
 @pytest.mark.parametrize("num_black", [1, 8, 16, 32])
@@ -69,8 +70,8 @@ def test_a_fade_out_and_a_fade_in_are_two_spans_apart_from_each_other(num_black)
     assert found.cuts_pts == []
     (out, back) = found.transitions_pts
     fade_in = 56 + num_black
-    assert 28 <= out[0] <= 42 and 53 <= out[1] <= 64
-    assert max(out[1], fade_in - 12) <= back[0] <= fade_in + 3 and fade_in + 13 <= back[1] <= fade_in + 29
+    assert 30 <= out[0] + MARGIN <= 44 and 53 <= out[1] <= 62 + MARGIN
+    assert max(out[1], fade_in - 12) <= back[0] <= fade_in + 3 and fade_in + 11 <= back[1] - MARGIN <= fade_in + 27
 
 
 def test_a_flash_is_no_cut():

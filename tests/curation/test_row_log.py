@@ -27,12 +27,13 @@ def test_what_was_appended_is_read_from_anywhere(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_rows_that_find_half_their_room_are_told(tmp_path):
+@pytest.mark.parametrize("room", [0, 2 * ROW.itemsize + 1])
+def test_rows_that_find_too_little_room_are_told(tmp_path, room):
     log = RowLog(ROW, tmp_path)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2 * ROW.itemsize + 1, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
     try:
-        with pytest.raises(OSError, match=f"33 of 48 bytes found room on the disk of {tmp_path}; free some"):
+        with pytest.raises(OSError, match=f"{room} of 48 bytes found room on this disk; free some.*'{tmp_path}'"):
             log.extend(rows(1, 2, 3))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
