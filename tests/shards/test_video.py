@@ -3,6 +3,7 @@ import io
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from footage import damage_packets, noise_scene, number_of, numbered_frame, write_streams, write_video
@@ -191,6 +192,14 @@ def test_yuv4mpeg_is_read_and_sought(tmp_path):
     (tmp_path / "a.y4m").write_bytes(header + b"".join(b"FRAME\n" + plane for plane in planes))
     assert decode(tmp_path / "a.y4m") == [(Fraction(k, 10), k) for k in range(20)]
     assert [time for time, _ in decode(tmp_path / "a.y4m", 7, 9)] == [Fraction(7, 10), Fraction(8, 10)]
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.h264", "libx264"), ("a.hevc", "libx265")])
+def test_frames_that_have_no_times_come_in_order_at_the_claimed_rate(tmp_path, name, codec):
+    path = write_video(tmp_path / name, [numbered_frame(k) for k in range(20)], 25, codec, bf="2")
+    with av.open(str(path)) as container:
+        assert all(frame.pts is None for frame in container.decode(video=0))
+    assert decode(path) == [(Fraction(k, 25), k) for k in range(20)]
 
 
 def test_one_scaler_serves_a_whole_video(tmp_path):
