@@ -17,16 +17,16 @@ class Cascade(Splitter):
     """Hard cuts between neighbouring frames, and gradual transitions between frames further apart.
 
     After Blattmann et al. 2023, appendix C (arXiv 2311.15127), which says "three detectors at three frame rates" and
-    no numbers.
+    no numbers. Ours were chosen on the demo corpus and on edited footage: docs/benchmarks.md, Cuts.
     """
 
-    threshold: float = 27.0
+    threshold: float = 37.0
     """Mean change of hue, saturation and luma between neighbouring frames that makes a cut, 0..255."""
     slower_fps: tuple[float, float] = (6.0, 2.0)
     """Rates of the two slower detectors."""
-    slower_thresholds: tuple[float, float] = (35.0, 45.0)
+    slower_thresholds: tuple[float, float] = (42.0, 47.0)
     """Their thresholds, 0..255: in more time, motion alone changes more."""
-    tolerance_s: float = 0.1
+    tolerance_s: float = 0.2
     """A slower detector's find this close to a faster one's is the same."""
 
     def build(self, time_base: Fraction, fps: Fraction) -> Detector:
