@@ -53,11 +53,15 @@ def test_lines_do_not_come_too_often():
     assert told.getvalue() == "score: 100 parts, 100 clips, 0 s\n"
 
 
-def test_a_terminal_shows_a_bar_that_counts_videos():
+def test_a_terminal_shows_a_bar_with_footage_speed_failures_and_the_time_left():
     mine, told = screen(True)
     with mine.follow("split", 4, "videos") as following:
-        following.going("p0", {"videos": 3, "clips": 7})
-    assert re.search(r"━.*3/4\S* videos 7 clips", told.getvalue())
+        for videos in (1, 2, 3):
+            time.sleep(0.01)
+            following.going("p0", {"videos": videos, "clips": 7, "footage_s": 7200, "frames": 50, "failed": 1})
+    shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", told.getvalue())
+    counts = r"3/4\S* videos +7 clips, 2\.0 h of footage, [\d,]+ frames/s, 1 failed"
+    assert re.search(rf"split ━.*{counts} 0:00:\d\d 0:00:\d\d", shown)  # time passed, time left
 
 
 @pytest.fixture
