@@ -1,3 +1,6 @@
+import logging
+import re
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -114,6 +117,15 @@ def test_a_file_at_an_address_is_closed_with_its_table(bucket, monkeypatch):
     with pytest.raises(pa.ArrowInvalid):
         parquet_file(bucket / "b.parquet")
     assert [file.closed for file in opened] == [True, True]
+
+
+def test_a_file_reaches_an_address_by_one_put(bucket, caplog):
+    with caplog.at_level(logging.INFO, "werkzeug"):  # whose log names every request that the server had
+        write_table(bucket / "a.parquet", from_rows([], CAPTIONS), CAPTIONS)
+        write_json(bucket / "a.json", 1)
+    requests = [re.search(r'"([A-Z]+) (\S+) HTTP', record.getMessage()) for record in caplog.records]
+    changes = [found.groups() for found in requests if found and found[1] not in ("GET", "HEAD")]
+    assert changes == [("PUT", f"/{bucket.path}/a.parquet"), ("PUT", f"/{bucket.path}/a.json")]
 
 
 def test_a_block_that_fails_leaves_the_old_file(root):
