@@ -4,6 +4,7 @@ test_accuracy.py."""
 import json
 
 import pytest
+from demo_corpus import read
 
 from benchmarks.scores import SUSPECT_NOTHING, auc, duplicates, is_ok, media_figures, run_jobs, spearman
 
@@ -43,3 +44,6 @@ def test_what_is_known_of_real_footage_is_found(media, tmp_path):
     run_jobs(DEFAULT, media, tmp_path, "--engine", "local", *SUSPECT_NOTHING)
     figures = media_figures(media, tmp_path)
     assert is_ok(figures), figures
+    videos = read(tmp_path, "videos")  # of all files, derived ones too; each failed alone, and says why
+    assert len(videos) > 80 and all(row["status"] == "ok" or row["error"] for row in videos)
+    assert not [row["path"] for row in videos if row["status"] == "quarantined"]
