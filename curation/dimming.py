@@ -8,7 +8,7 @@ import numpy as np
 from curation.shot_features import SMALLEST
 from curation.splitters.transnet import runs
 
-ALIKE = 0.02  # most unlikeness of frames LAG apart: what drifts out of a plain picture has more than 0.2
+ALIKE = 0.02  # most unlikeness of frames LAG apart: what moves has more, but for the slowest and smoothest
 LAG = 4
 UNLIKENESS = f"unlikeness_{LAG}"
 FAINT = 0.006  # contrast that there must be: a level and a half of 256
