@@ -92,8 +92,7 @@ def measure(paths: list[str], rounds: int, scratch: str) -> dict[str, float]:
     """Frames, CPU time and wall time of the job over those of bare decoding; the least of several rounds counts."""
     paths = sorted(paths, key=os.path.getsize, reverse=True)  # the longest first, as both cores shall be busy
     times: dict[str, list[tuple[float, float]]] = {"bare": [], "split": []}
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)  # workers read it when they start, as the job's do
+    os.environ.update(ENVIRONMENT | os.environ)  # workers read it when they start, as the job's do
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as workers:
         list(workers.map(split, paths, repeat(scratch)))  # imports and models come before the clock starts
         for _ in range(rounds):
